@@ -18,13 +18,18 @@ pub(crate) struct GatewayConfig {
 }
 
 impl GatewayConfig {
+    /// The folder of the gateway.
+    pub(crate) fn directory(raw: &RawSettings) -> Result<PathBuf, Error> {
+        match raw.optional("LOG_GATEWAY_DIR", value::path)? {
+            Some(directory) => Ok(directory),
+            None => Ok(raw.data_dir()?.join("gateway")),
+        }
+    }
+
     /// Checks all settings of the gateway.
     pub(crate) fn check(raw: &RawSettings) -> Result<Self, Error> {
         raw.refuse_unknown()?;
-        let directory = match raw.optional("LOG_GATEWAY_DIR", value::path)? {
-            Some(directory) => directory,
-            None => raw.data_dir()?.join("gateway"),
-        };
+        let directory = Self::directory(raw)?;
         let token = |name| Ok::<_, Error>(raw.optional(name, value::token)?.map(GatewayToken));
         let options = GatewayOptions {
             registry: raw.read("LOG_GATEWAY_REGISTRY", value::keys)?,

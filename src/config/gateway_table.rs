@@ -1,6 +1,6 @@
 //! The settings of `vmlog gateway`.
 
-use super::table::Setting;
+use super::setting::Setting;
 use super::value::ValueKind;
 
 /// The settings of the gateway, in the order in which people meet them.

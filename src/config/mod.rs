@@ -2,8 +2,10 @@
 
 mod gateway;
 mod gateway_table;
+mod setting;
 mod table;
 mod tables;
+mod uplink;
 mod value;
 
 use crate::capture::Keep;
@@ -13,7 +15,7 @@ use crate::collect::{
 };
 use crate::pipeline;
 use crate::redact;
-use crate::server::{ForeignApi, Network, NodeAuth};
+use crate::server::{ForeignApi, GatewayUrl, Network, NodeAuth, UplinkOptions};
 use crate::store;
 use crate::store::SyncPolicy;
 use crate::time::Micros;
@@ -27,11 +29,14 @@ use std::time::Duration;
 
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use gateway_table::GATEWAY_SETTINGS;
+pub(crate) use setting::Setting;
 use table::OWN_PREFIXES;
-pub(crate) use table::{SETTINGS, Setting};
+pub(crate) use table::SETTINGS;
 pub(crate) use tables::all_settings;
 use tables::setting;
+use uplink::UplinkSettings;
 use value::ValueKind;
+pub(crate) use value::duration;
 
 /// All settings, checked.
 #[derive(Debug, Clone)]
@@ -41,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) api_token: Option<ApiToken>,
     /// Checks tokens of a control plane, if configured.
     pub(crate) node_auth: Option<NodeAuth>,
+    /// The gateway to connect to.
+    pub(crate) uplink: Option<UplinkOptions>,
     /// The certificate and its key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) journal: JournaldOptions,
@@ -145,6 +152,7 @@ impl Config {
             capture: capture_options(raw, &data_dir)?,
             captured_streams: raw.read("LOG_CAPTURE_STREAMS", Keep::named)?,
             spool: raw.read("LOG_CAPTURE_SPOOL", value::path)?,
+            uplink: uplink_options(raw, &data_dir)?,
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
             api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(ApiToken),
@@ -226,6 +234,20 @@ fn node_auth(raw: &RawSettings) -> Result<Option<NodeAuth>, Error> {
         workspace_sources,
         keys_floor: NodeAuth::KEYS_FLOOR,
     }))
+}
+
+/// The gateway to connect to, if one is set.
+fn uplink_options(raw: &RawSettings, data_dir: &Path) -> Result<Option<UplinkOptions>, Error> {
+    let settings = UplinkSettings {
+        gateway: raw.optional("LOG_JOIN_GATEWAY", GatewayUrl::parse)?,
+        token: raw.optional("LOG_JOIN_TOKEN", value::token)?,
+        token_file: raw.optional("LOG_JOIN_TOKEN_FILE", value::path)?,
+        authorities: raw.optional("LOG_JOIN_CA", value::path)?,
+        node: raw.optional("LOG_NODE_ID", value::node)?,
+        workspace_sources: raw.read("LOG_AUTH_WORKSPACE_SOURCES", value::workspace_sources)?,
+    };
+    let checked = settings.options(data_dir);
+    checked.map_err(|lonely| needs(lonely.set, lonely.missing))
 }
 
 /// A certificate and its key: both, or neither.
@@ -448,7 +470,7 @@ impl RawSettings {
         let ValueKind::Duration { min_s, max_s } = setting(name).kind else {
             panic!("{name} is not a duration")
         };
-        self.read(name, |text| value::duration(text, min_s, max_s))
+        self.read(name, |text| duration(text, min_s, max_s))
     }
 
     fn bytes(&self, name: &'static str) -> Result<u64, Error> {

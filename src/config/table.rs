@@ -1,33 +1,9 @@
 //! The table of settings: parsing, `--help` and SETTINGS.md are all derived from it.
 
+use super::setting::{Setting, path, plain};
 use super::value::ValueKind;
 use crate::capture::Keep;
 use crate::server::ForeignApi;
-
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setting {
-    /// The environment variable.
-    pub(crate) name: &'static str,
-    /// The command-line flag without its dashes, if there is one.
-    pub(crate) flag: Option<&'static str>,
-    /// The default, in the form in which a person would type it.
-    pub(crate) default: &'static str,
-    /// The valid values.
-    pub(crate) kind: ValueKind,
-    /// What it does, as a phrase.
-    pub(crate) meaning: &'static str,
-}
-
-impl Setting {
-    /// Its name for people: the flag before the variable.
-    pub(crate) fn title(&self) -> String {
-        match self.flag {
-            Some(flag) => format!("--{flag} / {}", self.name),
-            None => self.name.to_owned(),
-        }
-    }
-}
 
 /// Prefixes of variables that only vmlog uses: a name with such a prefix that is not in the table is a typo.
 pub(crate) const OWN_PREFIXES: &[&str] = &[
@@ -40,6 +16,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_EVIDENCE_",
     "LOG_FOREIGN_",
     "LOG_GATEWAY_",
+    "LOG_JOIN_",
     "LOG_JOURNAL_",
     "LOG_RECOGNITION_",
     "LOG_REDACT_",
@@ -52,27 +29,6 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
 
 /// A century, in effect unlimited.
 const CENTURY_S: u64 = 100 * 365 * 86_400;
-
-/// A setting for a path without a flag.
-const fn path(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    plain(name, default, ValueKind::Path, meaning)
-}
-
-/// A setting without a flag.
-const fn plain(
-    name: &'static str,
-    default: &'static str,
-    kind: ValueKind,
-    meaning: &'static str,
-) -> Setting {
-    Setting {
-        name,
-        flag: None,
-        default,
-        kind,
-        meaning,
-    }
-}
 
 /// The settings, in the order of `--help` and SETTINGS.md.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -101,7 +57,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: ValueKind::Node,
-        meaning: "name of this machine in tokens of a control plane",
+        meaning: "name of this machine in tokens of a control plane, and of a gateway",
     },
     Setting {
         name: "LOG_AUTH_JWKS",
@@ -129,6 +85,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::WorkspaceSources,
         meaning: "sources visible to a workspace token; a trailing * matches a prefix",
     },
+    Setting {
+        name: "LOG_JOIN_GATEWAY",
+        flag: Some("gateway"),
+        default: "",
+        kind: ValueKind::Gateway,
+        meaning: "gateway to connect to, for a machine that accepts no connections; requests arrive over that connection",
+    },
+    plain(
+        "LOG_JOIN_TOKEN",
+        "",
+        ValueKind::Token,
+        "token of `vmlog gateway token` that lets this machine join the gateway once; a key replaces it",
+    ),
+    path("LOG_JOIN_TOKEN_FILE", "", "file with that token"),
+    path(
+        "LOG_JOIN_CA",
+        "the system's",
+        "the only certificate authorities (PEM) that the gateway's certificate may have",
+    ),
     path(
         "LOG_TLS_CERT",
         "",

@@ -1,7 +1,8 @@
 //! Looks settings up in all tables.
 
 use super::gateway_table::GATEWAY_SETTINGS;
-use super::table::{SETTINGS, Setting};
+use super::setting::Setting;
+use super::table::SETTINGS;
 
 /// Every setting of every subcommand.
 pub(crate) fn all_settings() -> impl Iterator<Item = &'static Setting> {

@@ -39,6 +39,8 @@ pub(crate) enum ValueKind {
     Keys,
     /// The issuer of tokens.
     Issuer,
+    /// The URL of a gateway.
+    Gateway,
     /// The name of a machine.
     Node,
     /// Names of sources with a workspace in them, comma-separated.
@@ -106,6 +108,9 @@ impl fmt::Display for ValueKind {
             Self::Patterns => f.write_str("regular expressions, comma-separated"),
             Self::Keys => f.write_str("a path, or a URL with https (http on this machine only)"),
             Self::Issuer => f.write_str("a name, or a URL with https (http on this machine only)"),
+            Self::Gateway => f.write_str(
+                "a URL with https (http on this machine only), without a path",
+            ),
             Self::Node => f.write_str("letters, digits and . _ -"),
             Self::WorkspaceSources => {
                 f.write_str("names with {workspace} in them, comma-separated")

@@ -1,9 +1,12 @@
 //! The state that all handlers share.
 
 use crate::gateway::counters::GatewayCounters;
+use crate::gateway::join::challenge::Challenges;
+use crate::gateway::join::members::Members;
 use crate::gateway::keys::keyring::Keyring;
 use crate::gateway::keys::mint::TokenMint;
 use crate::gateway::node::client::NodeClient;
+use crate::gateway::node::uplinks::Uplinks;
 use crate::gateway::options::GatewayOptions;
 use crate::gateway::registry::current::Registry;
 use crate::gateway::registry::source::DocumentSource;
@@ -12,8 +15,9 @@ use crate::gateway::session::authenticator::UserAuthenticator;
 use crate::gateway::session::origin::OriginRules;
 use crate::server::{ConnectionLimiter, FairSemaphore, PrincipalId, TokenBuckets};
 use hyper::header::HeaderValue;
+use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 /// Clients without a valid session have this part of the rate of a user.
@@ -27,6 +31,16 @@ const MERGES_MAX: usize = 8;
 pub(in crate::gateway) struct GatewayApp {
     pub(in crate::gateway) options: GatewayOptions,
     pub(in crate::gateway) registry: Registry,
+    /// Nodes that have joined.
+    pub(in crate::gateway) members: Arc<Members>,
+    /// Their connections.
+    pub(in crate::gateway) uplinks: Arc<Uplinks>,
+    /// What they have to answer when they connect.
+    pub(in crate::gateway) challenges: Challenges,
+    /// Of nodes that join or connect, by address.
+    pub(in crate::gateway) arrivals: TokenBuckets<IpAddr>,
+    /// Why the file of nodes that have joined cannot be read; it is reported once.
+    members_problem: Mutex<Option<String>>,
     pub(in crate::gateway) keys: Keyring,
     pub(in crate::gateway) nodes: NodeClient,
     pub(in crate::gateway) users: UserAuthenticator,
@@ -55,6 +69,8 @@ impl GatewayApp {
     pub(in crate::gateway) fn new(
         options: GatewayOptions,
         keys: Keyring,
+        members: Members,
+        challenges: Challenges,
         address: IpAddr,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -62,10 +78,22 @@ impl GatewayApp {
         let source =
             DocumentSource::new(options.registry.clone(), token, options.authorities.clone());
         let mint = Arc::new(TokenMint::new(keys.clone(), options.issuer.clone()));
-        let nodes = NodeClient::new(mint, options.authorities.clone(), options.node_timeout);
+        let (members, uplinks) = (Arc::new(members), Arc::new(Uplinks::default()));
+        let authorities = options.authorities.clone();
+        let nodes = NodeClient::new(
+            mint,
+            authorities,
+            options.node_timeout,
+            Arc::clone(&uplinks),
+        );
         let policy = reply::content_security_policy(&options.frame_ancestors);
         Self {
-            registry: Registry::new(source),
+            registry: Registry::new(source, Arc::clone(&members), Arc::clone(&uplinks)),
+            members,
+            uplinks,
+            challenges,
+            arrivals: TokenBuckets::new(options.rate, options.burst),
+            members_problem: Mutex::default(),
             users: UserAuthenticator::new(&options, keys.clone()),
             keys,
             nodes,
@@ -87,5 +115,30 @@ impl GatewayApp {
                 .unwrap_or(HeaderValue::from_static("default-src 'none'")),
             options,
         }
+    }
+
+    /// Reads the file of nodes that have joined if it has changed. If it cannot be read, the last valid one stays in use.
+    pub(in crate::gateway) async fn refresh_members(&self) {
+        let members = Arc::clone(&self.members);
+        let refreshed = tokio::task::spawn_blocking(move || members.refresh()).await;
+        let refreshed = refreshed.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let problem = match refreshed {
+            Ok(changed) => {
+                if changed {
+                    self.registry.rebuild();
+                }
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        // a panic elsewhere leaves the text intact
+        let known = &self.members_problem;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = &problem
+            && known.as_ref() != Some(text)
+        {
+            tracing::error!("the file of nodes that have joined cannot be used: {text}");
+        }
+        *known = problem;
     }
 }

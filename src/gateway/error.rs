@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Every code by its status. Codes are stable: a new one is added here and in `format-spec/gateway.md`.
-pub(in crate::gateway) const CODES: [(u16, &[&str]); 10] = [
+pub(in crate::gateway) const CODES: [(u16, &[&str]); 11] = [
     (
         400,
         &[
@@ -29,10 +29,20 @@ pub(in crate::gateway) const CODES: [(u16, &[&str]); 10] = [
         ],
     ),
     (401, &["unauthorized"]),
-    (403, &["forbidden", "forbidden_host", "forbidden_origin"]),
+    (
+        403,
+        &[
+            "forbidden",
+            "forbidden_host",
+            "forbidden_origin",
+            "join_refused",
+            "key_refused",
+        ],
+    ),
     (404, &["node_not_found", "not_found"]),
     (405, &["method_not_allowed"]),
     (413, &["body_too_large"]),
+    (426, &["upgrade_required"]),
     (429, &["too_many_requests", "too_many_tails"]),
     (
         502,
@@ -43,7 +53,7 @@ pub(in crate::gateway) const CODES: [(u16, &[&str]); 10] = [
             "nodes_failed",
         ],
     ),
-    (503, &["no_registry"]),
+    (503, &["no_members", "no_registry"]),
     (504, &["node_timeout"]),
 ];
 
@@ -96,7 +106,11 @@ impl GatewayError {
 
     /// 405: the path does not support the method.
     pub(in crate::gateway) fn method_not_allowed(methods: &[Method]) -> Self {
-        let allow = if methods.contains(&Method::DELETE) {
+        let allow = if methods == [Method::POST] {
+            "POST"
+        } else if methods == [Method::GET] {
+            "GET"
+        } else if methods.contains(&Method::DELETE) {
             "POST, DELETE"
         } else if methods.contains(&Method::POST) {
             "GET, HEAD, POST"
@@ -261,6 +275,7 @@ mod tests {
         let text = std::fs::read_to_string("format-spec/gateway.md").expect("the description");
         for fault in [
             NodeFault::Unreachable(String::new()),
+            NodeFault::NotConnected,
             NodeFault::Timeout,
             NodeFault::Refused(StatusCode::FORBIDDEN),
             NodeFault::Broken(String::new()),

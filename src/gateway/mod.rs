@@ -11,6 +11,7 @@
 //! | `keys` | the gateway's keys, and the tokens for nodes that it signs |
 //! | `session` | who a client is and which nodes it may see |
 //! | `node` | connections to nodes |
+//! | `join`, `arrivals` | nodes that connect by themselves: tokens, keys, revocation; their connections |
 //! | `proxy` | answers of one node, passed on as they arrive |
 //! | `page` | the page: the list of nodes, and the page of each node |
 //! | `across` | answers of several nodes, merged |
@@ -21,8 +22,10 @@
 
 mod across;
 mod app;
+mod arrivals;
 mod counters;
 mod error;
+mod join;
 mod keys;
 mod loki;
 mod node;
@@ -37,11 +40,14 @@ mod service;
 mod session;
 mod status;
 
+pub use join::document::{NodePlace, create_join_token, revoke_node};
 pub use options::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
 
 use crate::server::{self, Listening, access_token};
 use app::GatewayApp;
 use hyper::service::service_fn;
+use join::challenge::Challenges;
+use join::members::Members;
 use keys::keyring::Keyring;
 use std::convert::Infallible;
 use std::future::Future;
@@ -72,13 +78,16 @@ impl Gateway {
     /// The keys cannot be used.
     pub async fn open(options: GatewayOptions, address: IpAddr) -> io::Result<Self> {
         let (folder, lifetime) = (options.directory.clone(), options.key_lifetime);
-        let keys = tokio::task::spawn_blocking(move || {
+        let opened = tokio::task::spawn_blocking(move || {
             access_token::make_private_directory(&folder)?;
-            Keyring::open(&folder, lifetime)
+            let keys = Keyring::open(&folder, lifetime)?;
+            Ok::<_, io::Error>((keys, Members::open(&folder)?))
         });
-        let keys = keys.await.map_err(io::Error::other)??;
+        let (keys, members) = opened.await.map_err(io::Error::other)??;
+        let challenges = Challenges::new()?;
         let (stop, stopping) = watch::channel(false);
-        let app = Arc::new(GatewayApp::new(options, keys, address, stopping));
+        let app = GatewayApp::new(options, keys, members, challenges, address, stopping);
+        let app = Arc::new(app);
         app.registry.refresh().await;
         Ok(Self { app, stop })
     }
@@ -93,6 +102,7 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { app, stop } = self;
         let watching = tokio::spawn(watch_registry(Arc::clone(&app)));
+        let watching_members = tokio::spawn(watch_members(Arc::clone(&app)));
         let maintaining = tokio::spawn(maintain(Arc::clone(&app)));
         let listening = Listening {
             listener,
@@ -111,6 +121,7 @@ impl Gateway {
         let websockets = async { app.websockets.closed().await };
         server::serve(listening, shutdown, service, websockets).await;
         watching.abort();
+        watching_members.abort();
         maintaining.abort();
     }
 }
@@ -120,6 +131,16 @@ async fn watch_registry(app: Arc<GatewayApp>) {
     loop {
         tokio::time::sleep(interval).await;
         app.registry.refresh().await;
+    }
+}
+
+/// A revoked node loses its connection within this time.
+const MEMBERS_EVERY: Duration = Duration::from_secs(1);
+
+async fn watch_members(app: Arc<GatewayApp>) {
+    loop {
+        tokio::time::sleep(MEMBERS_EVERY).await;
+        app.refresh_members().await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::gateway::counters::RequestKind;
 use crate::gateway::error::GatewayError;
+use crate::server::uplink_protocol::{CONNECT_PATH, JOIN_PATH};
 use crate::server::{self, LokiCall};
 use hyper::Method;
 
@@ -17,6 +18,10 @@ pub(in crate::gateway) enum GatewayRoute {
     Ready,
     /// The public keys.
     Keys,
+    /// A node joins.
+    Join,
+    /// A node connects.
+    Connect,
     /// The metrics.
     Metrics,
     /// The nodes of the user.
@@ -56,6 +61,8 @@ pub(in crate::gateway) fn find(path: &str) -> Result<GatewayRoute, GatewayError>
         "/healthz" => Some(GatewayRoute::Health),
         "/readyz" => Some(GatewayRoute::Ready),
         "/.well-known/jwks.json" => Some(GatewayRoute::Keys),
+        JOIN_PATH => Some(GatewayRoute::Join),
+        CONNECT_PATH => Some(GatewayRoute::Connect),
         "/metrics" => Some(GatewayRoute::Metrics),
         "/api/nodes" => Some(GatewayRoute::Nodes),
         "/api/logs" => Some(GatewayRoute::Logs),
@@ -107,9 +114,11 @@ pub(in crate::gateway) fn kind(path: &str) -> RequestKind {
 }
 
 impl GatewayRoute {
-    /// The methods that the path supports. All of them only read: sessions and tickets are signed, and nothing is stored for them.
+    /// The methods that the path supports. Those for users only read: sessions and tickets are signed, and nothing is stored for them.
     pub(in crate::gateway) fn methods(&self) -> &'static [Method] {
         match self {
+            Self::Join => &[Method::POST],
+            Self::Connect => &[Method::GET],
             Self::NodeSession(_) => &[Method::POST, Method::DELETE],
             Self::Loki(..) => &[Method::GET, Method::HEAD, Method::POST],
             Self::NodePath(_, rest) if rest == EXPORT => &[Method::GET, Method::HEAD, Method::POST],

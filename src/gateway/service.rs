@@ -2,6 +2,7 @@
 
 use crate::gateway::across::{self, fields, histogram, patterns, sources};
 use crate::gateway::app::GatewayApp;
+use crate::gateway::arrivals::handler;
 use crate::gateway::counters::{RequestKind, add};
 use crate::gateway::error::GatewayError;
 use crate::gateway::loki::{self, SocketOffer};
@@ -19,6 +20,7 @@ use crate::server::{FORM_BYTES_MAX, GuardedBody, LokiCall, network};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -86,14 +88,19 @@ async fn admit(
     mut request: Request<Incoming>,
     record: &mut AccessRecord,
 ) -> Result<GatewayResponse, GatewayError> {
-    let offer = SocketOffer::take(&mut request);
-    let (head, body) = request.into_parts();
-    app.origins
-        .check_host(&head.headers, head.uri.authority())?;
-    let route = route::find(head.uri.path())?;
-    if !route.methods().contains(&head.method) {
+    let (headers, uri) = (request.headers(), request.uri());
+    app.origins.check_host(headers, uri.authority())?;
+    let route = route::find(uri.path())?;
+    if !route.methods().contains(request.method()) {
         return Err(GatewayError::method_not_allowed(route.methods()));
     }
+    match route {
+        GatewayRoute::Join => return handler::join(app, peer, request).await,
+        GatewayRoute::Connect => return handler::connect(app, peer, request).await,
+        _ => {}
+    }
+    let offer = SocketOffer::take(&mut request);
+    let (head, body) = request.into_parts();
     let takes_form = route.is_loki() && head.method == Method::POST;
     if !takes_form {
         refuse_body(&head.headers)?;
@@ -101,28 +108,7 @@ async fn admit(
     if let Some(response) = open_to_all(app, &route, &head.headers) {
         return response;
     }
-    let query = head.uri.query().unwrap_or_default();
-    let ticket = ticket_of(query).filter(|_| route.takes_ticket());
-    let ticket = ticket.and_then(|text| {
-        let address = address_of(head.uri.path(), query);
-        grant::user_of_ticket(text, &address, app.keys.set().secret())
-    });
-    let admitted = match ticket {
-        Some(user) => Ok(user),
-        None => app.users.admit(&head.headers, peer).await,
-    };
-    let is_within = match &admitted {
-        Ok(user) => app.rates.admits(user.principal(), Instant::now()),
-        Err(_) => app.strangers.admits(network(peer), Instant::now()),
-    };
-    if !is_within {
-        add(&app.counters.rate_refused, 1);
-        return Err(GatewayError::too_many(
-            "too_many_requests",
-            "too many requests per second",
-        ));
-    }
-    let user = admitted?;
+    let user = authenticate(app, peer, &head, &route).await?;
     record.user = Some(user.id.clone());
     app.origins.check_origin(&head.headers, &user)?;
     let permit = app.in_flight.take(user.principal()).ok_or_else(|| {
@@ -148,6 +134,37 @@ async fn admit(
         route => handle(app, &request, route).await?,
     };
     Ok(response.map(|body| GuardedBody::new(body, permit).boxed_unsync()))
+}
+
+/// The user of a request, within the rate of this user, or of strangers at this address.
+async fn authenticate(
+    app: &GatewayApp,
+    peer: IpAddr,
+    head: &Parts,
+    route: &GatewayRoute,
+) -> Result<User, GatewayError> {
+    let query = head.uri.query().unwrap_or_default();
+    let ticket = ticket_of(query).filter(|_| route.takes_ticket());
+    let ticket = ticket.and_then(|text| {
+        let address = address_of(head.uri.path(), query);
+        grant::user_of_ticket(text, &address, app.keys.set().secret())
+    });
+    let admitted = match ticket {
+        Some(user) => Ok(user),
+        None => app.users.admit(&head.headers, peer).await,
+    };
+    let is_within = match &admitted {
+        Ok(user) => app.rates.admits(user.principal(), Instant::now()),
+        Err(_) => app.strangers.admits(network(peer), Instant::now()),
+    };
+    if !is_within {
+        add(&app.counters.rate_refused, 1);
+        return Err(GatewayError::too_many(
+            "too_many_requests",
+            "too many requests per second",
+        ));
+    }
+    admitted
 }
 
 /// The client has this long to send a form.
@@ -198,6 +215,8 @@ async fn handle(
         GatewayRoute::Health
         | GatewayRoute::Ready
         | GatewayRoute::Keys
+        | GatewayRoute::Join
+        | GatewayRoute::Connect
         | GatewayRoute::Page(_)
         | GatewayRoute::NodePage(_) => Err(GatewayError::unknown_path()),
         GatewayRoute::NodeSession(id) => {

@@ -93,6 +93,11 @@ pub(in crate::gateway) fn metrics(
             app.tails.held_by_all(),
         ),
         (
+            "vmlog_gateway_nodes_connected",
+            "Nodes that have connected to the gateway by themselves.",
+            app.uplinks.count(),
+        ),
+        (
             "vmlog_gateway_idle_node_connections",
             "Connections to nodes that wait for the next request.",
             app.registry.idle(),

@@ -107,7 +107,7 @@ async fn handshake(
 ) -> Result<Sender, ClientError> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // the task ends with the connection; an error of it also shows in the response
-    tokio::spawn(async move { drop(connection.await) });
+    tokio::spawn(async move { drop(connection.with_upgrades().await) });
     Ok(sender)
 }
 

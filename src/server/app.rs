@@ -82,7 +82,10 @@ impl App {
         let authenticator = Authenticator::new(options.token.as_deref(), options.node_auth.clone())
             .with_events_token(options.events_token.as_deref());
         let node = options.node_auth.as_ref().map(|auth| auth.node.as_str());
-        let shares = |places| FairSemaphore::new(places, authenticator.knows_others());
+        let joined = options.uplink.as_ref().map(|uplink| uplink.node.as_str());
+        let node = node.or(joined);
+        let knows_others = authenticator.knows_others() || options.uplink.is_some();
+        let shares = |places| FairSemaphore::new(places, knows_others);
         Self {
             records: Records::new(reader.clone(), live).named(node),
             events,

@@ -31,7 +31,7 @@ use warp::hyper::{Request, Response};
 type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Maximum size of a request line and its headers. A search of 1000 percent-encoded characters takes 12 KiB.
-pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(in crate::server) const HEADER_BYTES_MAX: usize = 32 * 1024;
 
 /// Size of the read and write buffers of a connection.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;

@@ -25,6 +25,8 @@ pub(super) struct Metrics {
     pub(super) tail_gaps: AtomicU64,
     /// Requests refused by the rate limit.
     pub(super) rate_refused: AtomicU64,
+    /// 1 while the server is connected to its gateway.
+    pub(super) uplink: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ impl Default for Metrics {
             tail_records: AtomicU64::default(),
             tail_gaps: AtomicU64::default(),
             rate_refused: AtomicU64::default(),
+            uplink: AtomicU64::default(),
         }
     }
 }

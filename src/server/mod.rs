@@ -15,6 +15,7 @@
 //! | `views` | the saved views of the page |
 //! | `loki` | the read API of Loki, for Grafana |
 //! | `foreign` | the read APIs of other systems |
+//! | `uplink` | the connection to a gateway, for nodes that accept none |
 //!
 //! [`run`] owns only the connections. The caller provides the socket, the [`ServerState`] and the signal to stop, so
 //! that a test can serve on port 0 and stop it. The server does not know where records come from.
@@ -40,6 +41,7 @@ mod socket;
 mod spec;
 mod tail;
 mod tls;
+mod uplink;
 mod views;
 mod waiting;
 mod wire;
@@ -49,6 +51,7 @@ pub(crate) use api::fields::{VALUES, keys_body, values_body};
 pub(crate) use api::patterns::{PATTERNS, patterns_body};
 pub use auth::forwarded::Network;
 pub use auth::host::is_origin;
+pub use auth::joining::{GatewayUrl, JoinTokenSource, UplinkOptions};
 pub(crate) use auth::jwt::UnverifiedToken;
 pub use auth::keys::KeySource;
 pub(crate) use auth::keys::TokenKeys;
@@ -69,6 +72,7 @@ pub use measure::{Measure, Sample};
 pub use options::{ServerOptions, ServerState};
 pub(crate) use page::page_file;
 pub use tls::{Tls, TlsError};
+pub(crate) use uplink::protocol as uplink_protocol;
 pub(crate) use waiting::stopped;
 pub(crate) use wire::write_entry;
 
@@ -91,9 +95,20 @@ pub async fn run(
         tls: app.options.tls.clone(),
         stop,
     };
-    let service = |peer| service::service(&app, peer);
-    // A websocket is no longer part of its connection.
-    let websockets = async { app.websockets.closed().await };
-    serve(listening, shutdown, service, websockets).await;
+    let service = |peer| service::service(&app, peer, None);
+    let uplink = app.options.uplink.clone();
+    let mut uplink =
+        uplink.map(|options| tokio::spawn(uplink::run(Arc::clone(&app), Arc::new(options))));
+    // A websocket is no longer part of its connection, and that to a gateway never was one of these.
+    let upgraded = async {
+        app.websockets.closed().await;
+        if let Some(uplink) = &mut uplink {
+            let _ = uplink.await;
+        }
+    };
+    serve(listening, shutdown, service, upgraded).await;
+    if let Some(uplink) = uplink {
+        uplink.abort();
+    }
     Ok(())
 }

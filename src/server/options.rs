@@ -4,6 +4,7 @@ use crate::events::EventLog;
 use crate::evidence::BundleOptions;
 use crate::live::Live;
 use crate::server::auth::forwarded::Network;
+use crate::server::auth::joining::UplinkOptions;
 use crate::server::auth::node::NodeAuth;
 use crate::server::http::foreign_call::ForeignApi;
 use crate::server::measure::Measure;
@@ -44,6 +45,8 @@ pub struct ServerOptions {
     pub measure: Option<Measure>,
     /// Tokens of a control plane; if unset, only the access token is accepted.
     pub node_auth: Option<NodeAuth>,
+    /// `LOG_JOIN_GATEWAY`: the gateway that the server connects to and answers over that connection.
+    pub uplink: Option<UplinkOptions>,
     /// `LOG_CORS_ORIGINS`: other origins whose pages may read answers.
     pub cors_origins: Vec<String>,
     /// `LOG_TLS_CERT`, `LOG_TLS_KEY`: the certificate; if unset, connections are not encrypted.
@@ -76,6 +79,7 @@ impl Default for ServerOptions {
             rate_burst: 100,
             measure: None,
             node_auth: None,
+            uplink: None,
             cors_origins: Vec::new(),
             tls: None,
             connections_max: 512,

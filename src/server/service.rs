@@ -10,7 +10,9 @@ use crate::server::api::{
     problems, runs, session,
 };
 use crate::server::app::App;
+use crate::server::auth::authenticator;
 use crate::server::auth::forwarded;
+use crate::server::auth::node::NodeTokens;
 use crate::server::auth::principal::Principal;
 use crate::server::counters::add;
 use crate::server::foreign;
@@ -50,6 +52,8 @@ pub(super) struct Peer {
     pub(super) address: IpAddr,
     /// The authority of a target in absolute form.
     pub(super) authority: Option<Authority>,
+    /// The tokens of the gateway, if the request came over the connection to it. No other token is accepted there.
+    pub(super) gateway: Option<Arc<NodeTokens>>,
 }
 
 /// Held by a response until its body has been sent.
@@ -58,17 +62,18 @@ pub(super) struct RequestPermit {
     _share: Arc<FairPermit>,
 }
 
-/// The service for the requests that come from `peer` over one connection.
+/// The service for the requests that come from `peer` over one connection. `gateway`: the tokens of the gateway, if it is at the other end.
 pub(super) fn service(
     app: &Arc<App>,
     peer: IpAddr,
+    gateway: Option<Arc<NodeTokens>>,
 ) -> impl HyperService<
     Request<Incoming>,
     Response = warp::http::Response<
         impl Body<Data = Bytes, Error = warp::Error> + Send + Unpin + use<>,
     >,
     Error = Infallible,
-    Future: Send,
+    Future: Send + 'static,
 > + Send
 + use<> {
     let filter = TowerToHyperService::new(warp::service(filter(Arc::clone(app))));
@@ -77,6 +82,7 @@ pub(super) fn service(
         request.extensions_mut().insert(Peer {
             address: peer,
             authority,
+            gateway: gateway.clone(),
         });
         let response = filter.call(request);
         async move {
@@ -174,7 +180,11 @@ async fn admit(
         body,
     } = arrival;
     let target = peer.as_ref().and_then(|peer| peer.authority.as_ref());
-    app.hosts.check(&request.headers, target)?;
+    let gateway = peer.as_ref().and_then(|peer| peer.gateway.clone());
+    // no browser sends requests over the connection to a gateway
+    if gateway.is_none() {
+        app.hosts.check(&request.headers, target)?;
+    }
     let (route, rest) = match route::find(&request.method, &request.path) {
         Ok((route, rest)) => (route, rest.to_owned()),
         Err(refusal) => return preflight(app, request).ok_or(refusal),
@@ -187,7 +197,7 @@ async fn admit(
     // These responses do not depend on the client, and authentication may have to verify a signature.
     let admitted = match route.endpoint {
         Endpoint::Health | Endpoint::Page | Endpoint::PageFile => Ok(stranger()),
-        _ => app.authenticator.admit(request).await,
+        _ => authenticate(app, request, gateway.as_deref()).await,
     };
     let principal = admitted
         .as_ref()
@@ -227,6 +237,18 @@ async fn admit(
         .extensions_mut()
         .insert(RequestPermit { _share: share });
     Ok(response)
+}
+
+/// The principal of a request. `gateway`: the only tokens that are accepted over the connection to a gateway.
+async fn authenticate(
+    app: &App,
+    request: &ApiRequest,
+    gateway: Option<&NodeTokens>,
+) -> Result<Principal, ApiError> {
+    match gateway {
+        Some(tokens) => authenticator::admit_vouched(tokens, request).await,
+        None => app.authenticator.admit(request).await,
+    }
 }
 
 /// A digest of the identity of the store: a gateway recognizes two machines that are copies of one.

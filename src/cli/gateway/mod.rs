@@ -1,6 +1,7 @@
-//! `vmlog gateway`: one address for many machines, until asked to stop.
+//! `vmlog gateway`: one address for many machines, until asked to stop; and the nodes that join it.
 
 mod arguments;
+mod join;
 
 pub(super) use arguments::command;
 
@@ -16,8 +17,13 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use tokio::signal::unix::SignalKind;
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT, or one of the subcommands.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("token", arguments)) => return join::token(arguments),
+        Some(("revoke", arguments)) => return join::revoke(arguments),
+        _ => {}
+    }
     let mut config = settings::gateway(matches)?;
     if let Some((certificate, key)) = &config.tls {
         let loaded = Tls::load(certificate, key);

@@ -333,6 +333,7 @@ fn server_options(
         connections_max: config.api.connections_max,
         tail_ends_with_token: config.tail.ends_with_token,
         node_auth: config.node_auth.clone(),
+        uplink: config.uplink.clone(),
         tls,
         evidence: Some(bundle_options(config)),
         views_directory: Some(config.data_dir.clone()),

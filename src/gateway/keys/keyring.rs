@@ -7,6 +7,7 @@ use crate::server::private_file;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
@@ -132,6 +133,13 @@ impl KeySet {
     /// The secret that signs what clients bring back.
     pub(in crate::gateway) fn secret(&self) -> &[u8; 32] {
         &self.secret
+    }
+
+    /// The identity of this gateway, and of others that share the folder: nodes that connect prove who they are to it alone.
+    pub(in crate::gateway) fn identity(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
+        let tag = hmac::sign(&key, b"vmlog gateway identity 1");
+        URL_SAFE_NO_PAD.encode(tag.as_ref())
     }
 
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).

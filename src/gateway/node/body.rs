@@ -14,8 +14,8 @@ use tokio::time::{Instant, Sleep, sleep};
 /// A node that sends nothing for this long is gone: a live tail sends a comment twice a minute.
 const SILENT_MAX: Duration = Duration::from_secs(90);
 
-/// The body of a node's answer. Dropping it before its end closes the connection, so that the node stops its work; at its end the
-/// connection is kept for the next request.
+/// The body of a node's answer. Dropping it before its end closes the connection, or the stream of one that the node has opened, so that
+/// the node stops its work; at its end the connection is kept for the next request.
 #[derive(Debug)]
 pub(in crate::gateway) struct NodeBody {
     body: Incoming,
@@ -25,10 +25,11 @@ pub(in crate::gateway) struct NodeBody {
 }
 
 impl NodeBody {
-    pub(in crate::gateway) fn new(body: Incoming, sender: Sender, node: Arc<Node>) -> Self {
+    /// `sender`: the connection, if it is for one request at a time.
+    pub(in crate::gateway) fn new(body: Incoming, sender: Option<Sender>, node: Arc<Node>) -> Self {
         let mut body = Self {
             body,
-            sender: Some(sender),
+            sender,
             node,
             silent: Box::pin(sleep(SILENT_MAX)),
         };

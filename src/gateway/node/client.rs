@@ -2,16 +2,18 @@
 
 use crate::gateway::keys::mint::TokenMint;
 use crate::gateway::node::body::NodeBody;
-use crate::gateway::node::entry::NodeTrust;
+use crate::gateway::node::entry::{NodeAddress, NodeTrust};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
+use crate::gateway::node::uplinks::Uplinks;
 use crate::http_client::{
-    AuthoritiesError, Sender, USER_AGENT, client_config, config_for_authorities,
+    AuthoritiesError, Origin, Sender, USER_AGENT, client_config, config_for_authorities,
     config_for_certificate, connect,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +47,7 @@ pub(in crate::gateway) struct NodeClient {
     mint: Arc<TokenMint>,
     authorities: Option<PathBuf>,
     timeout: Duration,
+    uplinks: Arc<Uplinks>,
     configs: Mutex<HashMap<NodeTrust, Arc<ClientConfig>>>,
 }
 
@@ -53,11 +56,13 @@ impl NodeClient {
         mint: Arc<TokenMint>,
         authorities: Option<PathBuf>,
         timeout: Duration,
+        uplinks: Arc<Uplinks>,
     ) -> Self {
         Self {
             mint,
             authorities,
             timeout,
+            uplinks,
             configs: Mutex::default(),
         }
     }
@@ -125,42 +130,80 @@ impl NodeClient {
         node: &Arc<Node>,
         call: &NodeCall,
     ) -> Result<Response<NodeBody>, NodeFault> {
+        let NodeAddress::Url { origin, trust } = &node.entry.address else {
+            return self.exchange_over_uplink(node, call).await;
+        };
         // a node may have closed an idle connection meanwhile, so a failure on one says nothing; requests only read
         while let Some(mut sender) = node.take_idle() {
             if sender.ready().await.is_ok()
-                && let Ok(response) = self.request(node, call, sender).await
+                && let Ok(response) = self.request(node, origin, call, sender).await
             {
                 return Ok(response);
             }
         }
-        let tls = self.config(&node.entry.trust).await?;
-        let sender = connect(&node.entry.origin, tls.as_ref()).await?;
-        self.request(node, call, sender).await
+        let tls = self.config(trust).await?;
+        let sender = connect(origin, tls.as_ref()).await?;
+        self.request(node, origin, call, sender).await
+    }
+
+    /// Asks over the connection that the node has opened: one stream of it.
+    async fn exchange_over_uplink(
+        &self,
+        node: &Arc<Node>,
+        call: &NodeCall,
+    ) -> Result<Response<NodeBody>, NodeFault> {
+        let id = &node.entry.id;
+        let sender = self.uplinks.sender(id);
+        let mut sender = sender.ok_or(NodeFault::NotConnected)?;
+        let uri = format!("http://{id}{}", call.target);
+        let request = self.build(node, call, &uri)?;
+        let response = sender.send_request(request).await.map_err(|error| {
+            // the answer to a request on a connection that ends is lost with it
+            if sender.is_closed() {
+                return NodeFault::NotConnected;
+            }
+            NodeFault::Broken(error.to_string())
+        })?;
+        let mut response = response.map(|body| NodeBody::new(body, None, Arc::clone(node)));
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response)
     }
 
     async fn request(
         &self,
         node: &Arc<Node>,
+        origin: &Origin,
         call: &NodeCall,
         mut sender: Sender,
     ) -> Result<Response<NodeBody>, NodeFault> {
-        let broken = |error: &dyn std::error::Error| NodeFault::Broken(error.to_string());
+        let mut request = self.build(node, call, &call.target)?;
+        let host = origin.to_string().parse();
+        let host = host.map_err(|_| NodeFault::Broken(format!("{origin} is not a host")))?;
+        request.headers_mut().insert(header::HOST, host);
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| NodeFault::Broken(error.to_string()))?;
+        Ok(response.map(|body| NodeBody::new(body, Some(sender), Arc::clone(node))))
+    }
+
+    fn build(
+        &self,
+        node: &Node,
+        call: &NodeCall,
+        uri: &str,
+    ) -> Result<Request<Full<Bytes>>, NodeFault> {
         let mut request = Request::new(Full::default());
         *request.method_mut() = call.method.clone();
-        *request.uri_mut() = call.target.parse().map_err(|error| broken(&error))?;
+        let uri = uri.parse::<Uri>();
+        *request.uri_mut() = uri.map_err(|error| NodeFault::Broken(error.to_string()))?;
         let headers = request.headers_mut();
         *headers = call.headers.clone();
-        let host = node.entry.origin.to_string().parse();
-        headers.insert(header::HOST, host.map_err(|error| broken(&error))?);
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let (id, workspace) = (&node.entry.id, call.workspace.as_deref());
         headers.insert(
             header::AUTHORIZATION,
             self.mint.authorization(id, workspace, &call.user),
         );
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|error| broken(&error))?;
-        Ok(response.map(|body| NodeBody::new(body, sender, Arc::clone(node))))
+        Ok(request)
     }
 
     /// The TLS configuration for a node; `None` if the connection is not encrypted.

@@ -9,6 +9,8 @@ use std::fmt;
 pub(in crate::gateway) enum NodeFault {
     /// No connection could be opened, or it cannot be trusted.
     Unreachable(String),
+    /// It connects to the gateway by itself, and is not connected.
+    NotConnected,
     /// It did not answer in time.
     Timeout,
     /// It refused the request.
@@ -25,7 +27,7 @@ impl NodeFault {
     /// The stable word for programs.
     pub(in crate::gateway) fn reason(&self) -> &'static str {
         match self {
-            Self::Unreachable(_) => "node_unreachable",
+            Self::Unreachable(_) | Self::NotConnected => "node_unreachable",
             Self::Timeout => "node_timeout",
             Self::Refused(_) => "node_refused",
             Self::Broken(_) => "node_broken",
@@ -38,6 +40,7 @@ impl NodeFault {
     pub(in crate::gateway) fn message(&self) -> String {
         match self {
             Self::Unreachable(_) => "the node cannot be reached".to_owned(),
+            Self::NotConnected => "the node is not connected to the gateway".to_owned(),
             Self::Timeout => "the node did not answer in time".to_owned(),
             Self::Refused(status) => {
                 format!(
@@ -58,7 +61,7 @@ impl NodeFault {
     /// Whether the same request may succeed later.
     pub(in crate::gateway) fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Timeout | Self::Broken(_) => true,
+            Self::Unreachable(_) | Self::NotConnected | Self::Timeout | Self::Broken(_) => true,
             Self::Refused(status) => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }

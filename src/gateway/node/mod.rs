@@ -5,3 +5,4 @@ pub(super) mod client;
 pub(super) mod entry;
 pub(super) mod fault;
 pub(super) mod pool;
+pub(super) mod uplinks;

@@ -111,6 +111,11 @@ impl Node {
         }
     }
 
+    /// The node connects to the gateway, and has not yet.
+    pub(in crate::gateway) fn begins_absent(&self) {
+        lock(&self.health).fault = Some(NodeFault::NotConnected.reason());
+    }
+
     pub(in crate::gateway) fn health(&self) -> NodeHealth {
         lock(&self.health).clone()
     }

@@ -1,7 +1,10 @@
-//! The nodes that are known now.
+//! The nodes that are known now: those of the list, and those that have joined.
 
-use crate::gateway::node::entry::NodeEntry;
+use crate::gateway::join::members::Members;
+use crate::gateway::node::entry::{NodeAddress, NodeEntry};
+use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
+use crate::gateway::node::uplinks::Uplinks;
 use crate::gateway::registry::document;
 use crate::gateway::registry::source::DocumentSource;
 use std::collections::BTreeMap;
@@ -16,6 +19,10 @@ pub(in crate::gateway) type NodeMap = BTreeMap<String, Arc<Node>>;
 #[derive(Debug)]
 pub(in crate::gateway) struct Registry {
     source: tokio::sync::Mutex<DocumentSource>,
+    /// The last valid list.
+    listed: Mutex<Option<Vec<NodeEntry>>>,
+    members: Arc<Members>,
+    uplinks: Arc<Uplinks>,
     nodes: RwLock<Option<Arc<NodeMap>>>,
     problem: Mutex<Option<String>>,
     /// How often the last valid list stayed in use because a new one was not valid or could not be read.
@@ -24,9 +31,16 @@ pub(in crate::gateway) struct Registry {
 }
 
 impl Registry {
-    pub(in crate::gateway) fn new(source: DocumentSource) -> Self {
+    pub(in crate::gateway) fn new(
+        source: DocumentSource,
+        members: Arc<Members>,
+        uplinks: Arc<Uplinks>,
+    ) -> Self {
         Self {
             source: tokio::sync::Mutex::new(source),
+            listed: Mutex::default(),
+            members,
+            uplinks,
             nodes: RwLock::default(),
             problem: Mutex::default(),
             failures: AtomicUsize::default(),
@@ -72,7 +86,9 @@ impl Registry {
             }
             Ok(Some(text)) => match document::parse(&text) {
                 Ok(entries) => {
-                    let count = self.replace(entries);
+                    let count = entries.len();
+                    *lock(&self.listed) = Some(entries);
+                    self.rebuild();
                     *lock(&self.problem) = None;
                     tracing::info!("the registry has {count} nodes");
                 }
@@ -93,24 +109,67 @@ impl Registry {
         *problem = Some(text);
     }
 
-    /// Puts a new list in use. Nodes that did not change keep their connections.
-    fn replace(&self, entries: Vec<NodeEntry>) -> usize {
+    /// Puts the last valid list and the nodes that have joined in use. Nodes that did not change keep their connections; a node that may
+    /// not connect any more loses its own.
+    pub(in crate::gateway) fn rebuild(&self) {
+        // held until the end, so that an older result never replaces a newer one
+        let listed = lock(&self.listed);
+        let Some(listed) = listed.as_ref() else {
+            return;
+        };
         let known = self.nodes();
-        let nodes = entries.into_iter().map(|entry| {
+        let keep = |entry: NodeEntry| {
             let same = known
                 .as_ref()
                 .and_then(|known| known.get(&entry.id))
                 .filter(|node| node.entry == entry);
-            let node = same.cloned();
             let id = entry.id.clone();
-            let node = node.unwrap_or_else(|| Arc::new(Node::new(entry, Arc::clone(&self.idle))));
+            let node = same.cloned().unwrap_or_else(|| self.node(entry));
             (id, node)
-        });
-        let nodes: NodeMap = nodes.collect();
-        let count = nodes.len();
+        };
+        let joined = self.members.current();
+        let joined = joined.nodes.values().map(|member| member.place.entry());
+        let mut nodes: NodeMap = joined.map(keep).collect();
+        // of a node in both, the list says who sees it
+        nodes.extend(listed.iter().cloned().map(keep));
         let mut current = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         *current = Some(Arc::new(nodes));
-        count
+        drop(current);
+        self.end_revoked();
+    }
+
+    fn node(&self, entry: NodeEntry) -> Arc<Node> {
+        let connects = entry.address == NodeAddress::Connects;
+        let is_absent = connects && self.uplinks.sender(&entry.id).is_none();
+        let node = Node::new(entry, Arc::clone(&self.idle));
+        if is_absent {
+            node.begins_absent();
+        }
+        Arc::new(node)
+    }
+
+    /// Ends the connections of nodes whose key is not accepted any more, or that the list now has an address for.
+    pub(in crate::gateway) fn end_revoked(&self) {
+        let nodes = self.nodes();
+        self.uplinks.end_unless(|id, key| {
+            let node = nodes.as_ref().and_then(|nodes| nodes.get(id));
+            let connects = node.is_some_and(|node| node.entry.address == NodeAddress::Connects);
+            connects && self.members.key(id) == Some(*key)
+        });
+    }
+
+    /// Notes that a node has connected.
+    pub(in crate::gateway) fn connected(&self, id: &str) {
+        if let Some(node) = self.nodes().as_ref().and_then(|nodes| nodes.get(id)) {
+            node.answered(None);
+        }
+    }
+
+    /// Notes that a node has lost its connection.
+    pub(in crate::gateway) fn disconnected(&self, id: &str) {
+        if let Some(node) = self.nodes().as_ref().and_then(|nodes| nodes.get(id)) {
+            node.failed(&NodeFault::NotConnected);
+        }
     }
 }
 
@@ -129,13 +188,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::join::document::{NodePlace, create_join_token, revoke_node};
     use crate::server::KeySource;
     use std::fs;
     use std::path::Path;
 
     fn registry(path: &Path) -> Registry {
         let source = KeySource::File(path.to_owned());
-        Registry::new(DocumentSource::new(source, None, None))
+        let members = Members::open(path.parent().expect("a folder")).expect("members");
+        let source = DocumentSource::new(source, None, None);
+        Registry::new(source, Arc::new(members), Arc::default())
     }
 
     fn ids(registry: &Registry) -> Vec<String> {
@@ -198,5 +260,44 @@ mod tests {
         registry.refresh().await;
         assert_eq!(ids(&registry), ["a", "c"]);
         assert!(registry.problem().is_some());
+    }
+
+    #[tokio::test]
+    async fn nodes_that_have_joined_are_nodes_and_the_list_says_who_sees_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("nodes.json");
+        let registry = registry(&path);
+        let join = |id: &str| {
+            let place = NodePlace {
+                node: id.to_owned(),
+                owner: Some("ann".to_owned()),
+                workspaces: BTreeMap::new(),
+                labels: BTreeMap::new(),
+            };
+            let token = create_join_token(folder.path(), place, Duration::from_mins(1));
+            let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            let joined = registry.members.join(&token.expect("a token"), id, key);
+            joined.expect("a file").expect("joined");
+            registry.rebuild();
+        };
+        join("b");
+        assert!(registry.nodes().is_none(), "no valid list yet");
+        put(
+            &path,
+            r#"{"nodes": [{"id": "a", "url": "http://127.0.0.1:1"}, {"id": "c", "owner": "bob"}]}"#,
+        );
+        registry.refresh().await;
+        join("c");
+        assert_eq!(ids(&registry), ["a", "b", "c"]);
+        let nodes = registry.nodes().expect("a list");
+        let owner = |id: &str| nodes[id].entry.owner.clone();
+        assert_eq!(owner("b").as_deref(), Some("ann"));
+        assert_eq!(owner("c").as_deref(), Some("bob"));
+        assert_eq!(nodes["a"].health().fault, None);
+        assert_eq!(nodes["b"].health().fault, Some("node_unreachable"));
+        assert!(revoke_node(folder.path(), "b").expect("a file"));
+        assert!(registry.members.refresh().expect("a file"));
+        registry.rebuild();
+        assert_eq!(ids(&registry), ["a", "c"]);
     }
 }

@@ -1,18 +1,12 @@
 //! The registry as a JSON document.
 
-use crate::gateway::node::entry::{NodeEntry, NodeTrust};
+use crate::gateway::node::entry::{NODES_MAX, NodeAddress, NodeEntry, NodeTrust, check_names};
 use crate::http_client::{Origin, is_this_machine};
 use hyper::Uri;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-
-/// Maximum number of nodes.
-pub(in crate::gateway) const NODES_MAX: usize = 20_000;
-
-/// Maximum length of the name of a node, a workspace, a user or a label.
-const NAME_BYTES_MAX: usize = 128;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +18,8 @@ struct RegistryDocument {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct NodeRow {
     id: String,
-    url: String,
+    /// Without it the node connects to the gateway.
+    url: Option<String>,
     /// Authorities in PEM, or the absolute path of a file of them.
     ca: Option<String>,
     /// The SHA-256 of the certificate, in hexadecimal; colons are ignored.
@@ -99,46 +94,33 @@ pub(in crate::gateway) fn parse(text: &[u8]) -> Result<Vec<NodeEntry>, DocumentE
 }
 
 fn entry(row: NodeRow) -> Result<NodeEntry, &'static str> {
-    if !is_name(&row.id) {
-        return Err("id must be 1 to 128 letters, digits and . _ -");
-    }
-    let (origin, trust) = address(&row)?;
+    let address = match &row.url {
+        Some(url) => address(&row, url)?,
+        None if row.ca.is_some() || row.certificate_sha256.is_some() || row.plain_http => {
+            return Err("ca, certificateSha256 and plainHttp need a url");
+        }
+        None => NodeAddress::Connects,
+    };
     let mut workspaces = BTreeMap::new();
     for workspace in row.workspaces {
-        if !is_name(&workspace.id) {
-            return Err("the id of a workspace must be 1 to 128 letters, digits and . _ -");
-        }
-        if !is_user(&workspace.owner) {
-            return Err("the owner of a workspace must be 1 to 128 characters");
-        }
         if workspaces.insert(workspace.id, workspace.owner).is_some() {
             return Err("a workspace is listed twice");
         }
     }
-    if row.owner.as_deref().is_some_and(|owner| !is_user(owner)) {
-        return Err("owner must be 1 to 128 characters");
-    }
-    let is_label = |(name, value): (&String, &String)| {
-        is_name(name) && value.len() <= NAME_BYTES_MAX && !value.contains(',')
-    };
-    if !row.labels.iter().all(is_label) {
-        return Err(
-            "the name of a label must be letters, digits and . _ -, and its value at most 128 bytes without a comma",
-        );
-    }
-    Ok(NodeEntry {
+    let node = NodeEntry {
         id: row.id,
-        origin,
-        trust,
+        address,
         owner: row.owner,
         workspaces,
         labels: row.labels,
-    })
+    };
+    check_names(&node)?;
+    Ok(node)
 }
 
-fn address(row: &NodeRow) -> Result<(Origin, NodeTrust), &'static str> {
+fn address(row: &NodeRow, url: &str) -> Result<NodeAddress, &'static str> {
     let not_a_url = "url must be https://HOST or https://HOST:PORT, without a path";
-    let uri: Uri = row.url.parse().map_err(|_| not_a_url)?;
+    let uri: Uri = url.parse().map_err(|_| not_a_url)?;
     let origin = Origin::of(&uri).ok_or(not_a_url)?;
     let has_user = uri
         .authority()
@@ -156,7 +138,8 @@ fn address(row: &NodeRow) -> Result<(Origin, NodeTrust), &'static str> {
                 "url must be https; \"plainHttp\": true allows http in a network that encrypts by itself",
             );
         }
-        return Ok((origin, NodeTrust::Plain));
+        let trust = NodeTrust::Plain;
+        return Ok(NodeAddress::Url { origin, trust });
     }
     let trust = match (&row.ca, &row.certificate_sha256) {
         (None, None) => NodeTrust::Usual,
@@ -172,7 +155,7 @@ fn address(row: &NodeRow) -> Result<(Origin, NodeTrust), &'static str> {
         ),
         (Some(_), Some(_)) => return Err("ca and certificateSha256 exclude each other"),
     };
-    Ok((origin, trust))
+    Ok(NodeAddress::Url { origin, trust })
 }
 
 /// `ab:cd:...` or `abcd...`.
@@ -187,16 +170,6 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
     });
     let bytes: Vec<u8> = pairs.collect::<Option<_>>()?;
     bytes.try_into().ok()
-}
-
-/// Whether a text can be the name of a node or a workspace.
-pub(in crate::gateway) fn is_name(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_part)
-}
-
-fn is_user(text: &str) -> bool {
-    (1..=NAME_BYTES_MAX).contains(&text.len())
 }
 
 #[cfg(test)]
@@ -221,17 +194,26 @@ mod tests {
             "certificateSha256": "AB:00000000000000000000000000000000000000000000000000000000000001",
             "workspaces": [{"id": "ws", "owner": "bob"}], "labels": {"env": "prod"}}"#)
         .expect("valid");
-        assert_eq!(node.origin.to_string(), "n1.example:8443");
-        let NodeTrust::Certificate(sha256) = node.trust else {
-            panic!("{:?}", node.trust);
+        let NodeAddress::Url { origin, trust } = node.address else {
+            panic!("{:?}", node.address);
+        };
+        assert_eq!(origin.to_string(), "n1.example:8443");
+        let NodeTrust::Certificate(sha256) = trust else {
+            panic!("{trust:?}");
         };
         assert_eq!((sha256[0], sha256[31]), (0xab, 1));
         assert_eq!(node.workspaces["ws"], "bob");
         assert_eq!(node.labels["env"], "prod");
-        let plain = one(r#"{"id": "n1", "url": "http://127.0.0.1:8687"}"#).expect("valid");
-        assert_eq!(plain.trust, NodeTrust::Plain);
-        let file = one(r#"{"id": "n1", "url": "https://a", "ca": "/etc/ca.pem"}"#).expect("valid");
-        assert_eq!(file.trust, NodeTrust::AuthoritiesFile("/etc/ca.pem".into()));
+        let trust = |row: &str| match one(row).expect("valid").address {
+            NodeAddress::Url { trust, .. } => trust,
+            NodeAddress::Connects => panic!("{row}"),
+        };
+        let plain = trust(r#"{"id": "n1", "url": "http://127.0.0.1:8687"}"#);
+        assert_eq!(plain, NodeTrust::Plain);
+        let file = trust(r#"{"id": "n1", "url": "https://a", "ca": "/etc/ca.pem"}"#);
+        assert_eq!(file, NodeTrust::AuthoritiesFile("/etc/ca.pem".into()));
+        let connects = one(r#"{"id": "n1", "owner": "ann"}"#).expect("valid");
+        assert_eq!(connects.address, NodeAddress::Connects);
     }
 
     #[test]
@@ -239,6 +221,7 @@ mod tests {
         for (row, expected) in [
             (r#"{"id": "a/b", "url": "https://a"}"#, "id must be"),
             (r#"{"id": "a", "url": "ftp://a"}"#, "url must be https://"),
+            (r#"{"id": "a", "plainHttp": true}"#, "need a url"),
             (r#"{"id": "a", "url": "https://a/path"}"#, "without a path"),
             (r#"{"id": "a", "url": "https://u@a"}"#, "without a path"),
             (

@@ -2,7 +2,7 @@
 
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::entry::NodeEntry;
-use crate::gateway::registry::document::is_name;
+use crate::gateway::node::entry::is_name;
 use crate::server::PrincipalId;
 use hyper::StatusCode;
 use std::time::Duration;

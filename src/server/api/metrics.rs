@@ -27,6 +27,13 @@ pub(in crate::server) async fn metrics(
     text.tails(app);
     let connections = app.limiter.size() as u64;
     text.plain("vmlog_http_connections", "Open connections.", connections);
+    if app.options.uplink.is_some() {
+        text.plain(
+            "vmlog_gateway_connected",
+            "1 while this node is connected to its gateway.",
+            load(&app.metrics.uplink),
+        );
+    }
     let samples = app.options.measure.as_ref().map(Measure::read);
     for sample in samples.into_iter().flatten() {
         text.sample(&sample);

@@ -150,6 +150,22 @@ impl Authenticator {
     }
 }
 
+/// The principal of a request over the connection to a gateway: only a token that the gateway signed is accepted.
+pub(in crate::server) async fn admit_vouched(
+    tokens: &NodeTokens,
+    request: &ApiRequest,
+) -> Result<Principal, ApiError> {
+    let bearer = request.header(&header::AUTHORIZATION);
+    let bearer = bearer
+        .and_then(bearer_token)
+        .ok_or_else(ApiError::unauthorized)?;
+    let node = request.headers.get(NODE_HEADER).map(HeaderValue::as_bytes);
+    tokens.holder(bearer, node).await.map_err(|refusal| {
+        tracing::debug!("refused a token of the gateway: {refusal}");
+        ApiError::unauthorized()
+    })
+}
+
 /// Compares in constant time.
 fn is_secret(secret: Option<&Secret>, given: &str) -> bool {
     secret.is_some_and(|Secret(token)| {

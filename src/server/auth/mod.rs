@@ -4,6 +4,7 @@ pub(crate) mod access_token;
 pub(super) mod authenticator;
 pub(super) mod forwarded;
 pub(super) mod host;
+pub(super) mod joining;
 pub(super) mod jwt;
 pub(super) mod keys;
 pub(super) mod node;

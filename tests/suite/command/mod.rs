@@ -19,10 +19,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every command line that has its own help.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 39] = [
     "",
     "serve",
     "gateway",
+    "gateway token",
+    "gateway revoke",
     "open",
     "status",
     "problems",

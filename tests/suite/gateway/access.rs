@@ -462,7 +462,7 @@ fn a_changed_registry_is_in_use_at_once_and_a_bad_one_is_reported() {
         fleet.anonymous("/readyz").send().json()["registry"],
         "current"
     );
-    put(&fleet, "{\"nodes\": [{\"id\": \"n1\"}]}");
+    put(&fleet, "{\"nodes\": [{\"id\": \"n 1\"}]}");
     until("it is reported", || {
         fleet.anonymous("/readyz").send().json()["registry"] == "stale"
     });

@@ -3,8 +3,12 @@
 pub(crate) mod access;
 pub(crate) mod across;
 pub(crate) mod fleet;
+mod join;
 pub(crate) mod loki;
 pub(crate) mod loki_access;
 pub(crate) mod loki_tail;
+mod network;
+pub(crate) mod process;
+mod proof;
 pub(crate) mod proxy;
 pub(crate) mod stub;

@@ -5,7 +5,7 @@ use crate::support::tokens::{ControlPlane, node_auth};
 use serde_json::json;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use vmlog::server::{KeySource, ServerOptions, Tls};
 use vmlog::store;
 
 /// Created by `tests/fixtures/tls/make`.
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new("tests/fixtures/tls").join(name)
 }
 
@@ -29,6 +29,11 @@ fn certificate(name: &str) -> CertificateDer<'static> {
 
 /// A client's side of a connection that trusts the authority of the fixtures.
 fn connect(server: &Server) -> StreamOwned<ClientConnection, TcpStream> {
+    connect_to(server.address)
+}
+
+/// The same, to any server with a certificate of the fixtures.
+pub(crate) fn connect_to(address: SocketAddr) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots
         .add(certificate("authority.pem"))
@@ -40,7 +45,7 @@ fn connect(server: &Server) -> StreamOwned<ClientConnection, TcpStream> {
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
-    let stream = TcpStream::connect(server.address).expect("a connection");
+    let stream = TcpStream::connect(address).expect("a connection");
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a time limit");

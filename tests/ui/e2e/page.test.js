@@ -97,7 +97,7 @@ describe("page", { timeout: 300_000 }, () => {
 
   test("levels, sources and search narrow the list; the address holds them; back undoes", async () => {
     const page = await open();
-    await page.getByRole("button", { name: /^Error/ }).first().click({ modifiers: ["Alt"] });
+    await page.locator(".level-button.error").click({ modifiers: ["Alt"] });
     await page.waitForURL(/level=error/);
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row:not(.error)").length === 0);
     await page.locator(".source-name", { hasText: "docker-ws-abc123" }).click();

@@ -132,9 +132,9 @@ function Node({ name, value, path, depth, filterable }) {
   return html`<li class="leaf"><span class="key">${name}</span><span class=${`value ${text === MASK ? "redacted" : typeof value}`}>${text}</span>
     <span class="leaf-tools">
       ${isId ? html`<button class="plain" title="All records with this ID, of all sources" aria-label=${`Show all records with ${name} ${text}`} onClick=${() => act.followValue(path, value)}><${Icon} name="around" /></button>` : null}
-      ${filterable && path && !path.includes(",") ? html`<${ColumnButton} of=${path} />` : null}
       ${can ? html`<button class="plain" title="Only records with this value" aria-label=${`Show only ${name} ${text}`} onClick=${() => act.filterBy(path, value, false)}><${Icon} name="only" /></button>
         <button class="plain" title="Hide records with this value" aria-label=${`Hide ${name} ${text}`} onClick=${() => act.filterBy(path, value, true)}><${Icon} name="exclude" /></button>` : null}
+      ${filterable && path && !path.includes(",") ? html`<${ColumnButton} of=${path} />` : null}
       <button class="plain" title="Copy this value" aria-label=${`Copy ${name}`} onClick=${() => copy(text, name)}><${Icon} name="copy" /></button>
     </span></li>`;
 }

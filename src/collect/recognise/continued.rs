@@ -175,7 +175,10 @@ impl LineEvent {
             EventKind::Object => Some(self.in_object(line)),
             EventKind::Diagnostic if head == LineHead::None => is_diagnostic(line).then_some(true),
             EventKind::Fields => (is_indented(line) || is_field_name(line, stated)).then_some(true),
-            EventKind::Sanitizer => self.in_sanitizer_report(line),
+            EventKind::Sanitizer => {
+                self.in_sanitizer_report(line);
+                Some(true)
+            }
             EventKind::Plain | EventKind::Frames | EventKind::Diagnostic => None,
         };
         if let Some(continues) = by_kind {
@@ -213,13 +216,12 @@ impl LineEvent {
         true
     }
 
-    fn in_sanitizer_report(&mut self, line: &[u8]) -> Option<bool> {
-        let is_end = line.starts_with(b"SUMMARY: ");
-        if is_end {
+    /// The summary is the last line of the report.
+    fn in_sanitizer_report(&mut self, line: &[u8]) {
+        if line.starts_with(b"SUMMARY: ") {
             self.kind = EventKind::Plain;
             self.is_headed = false;
         }
-        Some(true)
     }
 
     /// A blank line, and a line that announces another exception, continue the event.

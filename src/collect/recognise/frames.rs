@@ -116,7 +116,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
             || words::contains(text, b". "))
 }
 
-/// Frames that are not indented: "/app/a.rb:3:in `pay'" of Ruby's logger, `Called from Pay in file "pay.ml", line 3` of OCaml.
+/// Frames that are not indented, of Ruby's logger (`/app/a.rb:3:in 'pay'`) and of `OCaml` (`Called from Pay in file "pay.ml", line 3`).
 fn is_called_from(text: &[u8]) -> bool {
     let is_ruby = || {
         let at = words::find(text, b".rb:")?;

@@ -257,6 +257,10 @@ describe("speed", { timeout: 600_000 }, () => {
     await flood(1000);
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length > 10);
     for (const order of ["newest at the end", "newest at the top"]) {
+      if (order === "newest at the top") {
+        await page.keyboard.press("o");
+        await page.locator(".list.newest-first").first().waitFor({ state: "attached" });
+      }
       const counting = page.evaluate((duration) => new Promise((resolve) => {
         const list = /** @type {HTMLElement} */ ([...document.querySelectorAll(".list")].find((one) => one.clientHeight > 0));
         const seen = { frames: 0, empty: 0 };
@@ -281,8 +285,6 @@ describe("speed", { timeout: 600_000 }, () => {
       console.log(`${seconds / 2} s of ${rate} lines a second, ${order}: ${seen.empty} of ${seen.frames} frames without rows`);
       assert.ok(seen.frames > seconds, `${seen.frames} frames`);
       assert.equal(seen.empty, 0, `${seen.empty} of ${seen.frames} frames`);
-      await page.keyboard.press("o");
-      await page.locator(".list.newest-first").first().waitFor({ state: "attached" });
     }
     await done(page);
   });

@@ -11,16 +11,13 @@ use crate::logql::{
 };
 use crate::server::loki::json::{self, QueryStats};
 use crate::server::loki::metrics::{MetricResult, TalliedRanges, evaluate};
+use crate::server::loki::tallies::ANSWER_BYTES_MAX;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 const PATH: &str = "/loki/api/v1/tallies";
-
-/// The tallies of a node. It refuses a query whose accumulators need more than 32 MiB of memory, of which an encoded one takes a quarter
-/// at most.
-const TALLIES_BYTES_MAX: usize = 8 << 20;
 
 const NO_INSTANT_LOGS: &str = "log queries are not supported as an instant query type, please change your query to a range query type";
 
@@ -183,7 +180,7 @@ impl Evaluation<'_> {
             app,
             targets,
             calls,
-            TALLIES_BYTES_MAX,
+            ANSWER_BYTES_MAX,
             until,
             Ok,
             |index, result| {

@@ -26,6 +26,7 @@ use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,9 +43,6 @@ const FRAME_BYTES_MAX: usize = 256 << 10;
 
 /// A connection without lines is pinged at this interval.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
-
-/// How long the newest stored lines of all nodes are waited for; those of slower nodes come later.
-const GATHER_MAX: Duration = Duration::from_secs(2);
 
 /// `GET /loki/api/v1/tail`
 pub(in crate::gateway) async fn tail(
@@ -90,7 +88,7 @@ pub(in crate::gateway) async fn tail(
         };
         let mut stopping = client.app.stopping.clone();
         let is_gone = tokio::select! {
-            gone = client.follow(tails, &mut sender) => gone.is_none(),
+            _ = client.follow(tails, &mut sender) => true,
             () = receiver.closed() => true,
             () = reached(until) => false,
             () = stopped(&mut stopping) => false,
@@ -174,8 +172,8 @@ struct LokiTail {
 }
 
 impl LokiTail {
-    /// Follows the nodes; `None` if the client is gone.
-    async fn follow(mut self, tails: OpenTails, sender: &mut SocketSender) -> Option<()> {
+    /// Follows the nodes until the client is gone.
+    async fn follow(mut self, tails: OpenTails, sender: &mut SocketSender) -> Option<Infallible> {
         let mut waiting: BTreeSet<usize> = tails.begun().collect();
         let mut nodes = tails.follow();
         self.gather(&mut nodes, &mut waiting).await;
@@ -186,7 +184,12 @@ impl LokiTail {
                     sender.ping().await?;
                     continue;
                 }
-                Ok(None) => return Some(()),
+                Ok(None) => {
+                    // no node is followed: the client waits as for lines that do not come
+                    tokio::time::sleep(KEEP_ALIVE).await;
+                    sender.ping().await?;
+                    continue;
+                }
                 Ok(Some(queued)) => self.take(queued.index, queued.news),
             };
             while self.has_room()
@@ -201,9 +204,9 @@ impl LokiTail {
         }
     }
 
-    /// Takes the newest stored lines of all nodes.
+    /// Takes the newest stored lines of all nodes; those of nodes that are slower than their time limit come later.
     async fn gather(&mut self, nodes: &mut FollowedNodes, waiting: &mut BTreeSet<usize>) {
-        let until = Instant::now() + GATHER_MAX;
+        let until = Instant::now() + self.app.nodes.patience();
         while !waiting.is_empty()
             && let Ok(Some(queued)) = timeout_at(until, nodes.next()).await
         {

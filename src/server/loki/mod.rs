@@ -13,7 +13,7 @@ pub(crate) mod parameters;
 pub(crate) mod patterns;
 mod select;
 pub(in crate::server) mod tail;
-mod tallies;
+pub(crate) mod tallies;
 pub(crate) mod volume;
 
 use crate::logql::{self, Expr, Grid, LogPipeline, MetricPlan};

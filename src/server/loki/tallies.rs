@@ -7,6 +7,9 @@ use crate::query::Budget;
 use crate::server::http::error::ApiError;
 use crate::server::records::ScopedView;
 
+/// Maximum size of an answer: a gateway waits for those of many machines.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 20;
+
 /// The type of the answer.
 pub(super) const CBOR: &str = "application/cbor";
 
@@ -34,5 +37,29 @@ pub(super) fn tallies(
     encoded.lines = counted.stats.lines;
     encoded.bytes = counted.stats.bytes;
     encoded.warnings = counted.warnings;
-    Ok(encoded.to_bytes())
+    bounded(encoded.to_bytes())
+}
+
+fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+    if bytes.len() <= ANSWER_BYTES_MAX {
+        return Ok(bytes);
+    }
+    Err(refused(format!(
+        "the query has more than {} MiB of tallies on one node; narrow its selector, aggregate by fewer labels, or raise its step",
+        ANSWER_BYTES_MAX >> 20
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_tallies_are_refused_with_advice() {
+        assert!(bounded(vec![0; ANSWER_BYTES_MAX]).is_ok());
+        let error = bounded(vec![0; ANSWER_BYTES_MAX + 1]).expect_err("refused");
+        assert_eq!(error.status, 400);
+        let text = "the query has more than 8 MiB of tallies on one node; narrow its selector";
+        assert!(error.message.starts_with(text), "{error}");
+    }
 }

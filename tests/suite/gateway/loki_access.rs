@@ -1,6 +1,7 @@
 //! Who sees what through Loki's API of the gateway: the same rule as everywhere, on every path.
 
 use crate::gateway::fleet::{Fleet, Place, owned, row};
+use crate::gateway::loki::unlimited;
 use crate::http::client::Answer;
 use crate::http::server::{NOON, record};
 use crate::loki::encoded;
@@ -51,7 +52,8 @@ fn calls(path: &str) -> Vec<String> {
 
 fn fleet_of_two() -> (Fleet, [crate::http::server::Server; 2]) {
     let place = Place::new();
-    let (mut own, mut foreign) = (place.node("own"), place.node("marker-node"));
+    let node = |id| place.node_with(id, unlimited());
+    let (mut own, mut foreign) = (node("own"), node("marker-node"));
     own.write([record("docker:web", Level::Info, "a line of bob")]);
     let mut secret = record("docker:marker", Level::Error, "a marker=1 line");
     secret.metadata.insert("secret_field", MARKER);

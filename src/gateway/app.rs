@@ -13,6 +13,7 @@ use crate::gateway::registry::source::DocumentSource;
 use crate::gateway::reply;
 use crate::gateway::session::authenticator::UserAuthenticator;
 use crate::gateway::session::origin::OriginRules;
+use crate::gateway::session::revoked::RevokedSessions;
 use crate::server::{ConnectionLimiter, FairSemaphore, PrincipalId, TokenBuckets};
 use hyper::header::HeaderValue;
 use std::io;
@@ -70,6 +71,7 @@ impl GatewayApp {
         options: GatewayOptions,
         keys: Keyring,
         members: Members,
+        revoked: RevokedSessions,
         challenges: Challenges,
         address: IpAddr,
         stopping: watch::Receiver<bool>,
@@ -94,7 +96,7 @@ impl GatewayApp {
             challenges,
             arrivals: TokenBuckets::new(options.rate, options.burst),
             members_problem: Mutex::default(),
-            users: UserAuthenticator::new(&options, keys.clone()),
+            users: UserAuthenticator::new(&options, keys.clone(), revoked),
             keys,
             nodes,
             origins: OriginRules::new(address, &options.hosts, &options.origins),
@@ -117,27 +119,32 @@ impl GatewayApp {
         }
     }
 
-    /// Reads the file of nodes that have joined if it has changed. If it cannot be read, the last valid one stays in use.
+    /// Reads the files of nodes that have joined and of sessions that were ended if they have changed. If one cannot be read, the last valid
+    /// one stays in use.
     pub(in crate::gateway) async fn refresh_members(&self) {
-        let members = Arc::clone(&self.members);
-        let refreshed = tokio::task::spawn_blocking(move || members.refresh()).await;
-        let refreshed = refreshed.unwrap_or_else(|error| Err(io::Error::other(error)));
-        let problem = match refreshed {
-            Ok(changed) => {
-                if changed {
-                    self.registry.rebuild();
-                }
-                None
-            }
-            Err(error) => Some(error.to_string()),
+        let (members, revoked) = (Arc::clone(&self.members), Arc::clone(&self.users.revoked));
+        let refreshed = tokio::task::spawn_blocking(move || {
+            let (members, sessions) = (members.refresh(), revoked.refresh());
+            (
+                *members.as_ref().unwrap_or(&false),
+                members.err().or(sessions.err()),
+            )
+        });
+        let (changed, problem) = match refreshed.await {
+            Ok((changed, problem)) => (changed, problem),
+            Err(error) => (false, Some(io::Error::other(error))),
         };
+        if changed {
+            self.registry.rebuild();
+        }
+        let problem = problem.map(|error| error.to_string());
         // a panic elsewhere leaves the text intact
         let known = &self.members_problem;
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = &problem
             && known.as_ref() != Some(text)
         {
-            tracing::error!("the file of nodes that have joined cannot be used: {text}");
+            tracing::error!("the files of nodes and sessions cannot be used: {text}");
         }
         *known = problem;
     }

@@ -53,7 +53,7 @@ pub(in crate::gateway) const CODES: [(u16, &[&str]); 11] = [
             "nodes_failed",
         ],
     ),
-    (503, &["no_members", "no_registry"]),
+    (503, &["no_members", "no_registry", "session_not_stored"]),
     (504, &["node_timeout"]),
 ];
 

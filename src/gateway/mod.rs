@@ -49,6 +49,7 @@ use hyper::service::service_fn;
 use join::challenge::Challenges;
 use join::members::Members;
 use keys::keyring::Keyring;
+use session::revoked::RevokedSessions;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -81,12 +82,15 @@ impl Gateway {
         let opened = tokio::task::spawn_blocking(move || {
             access_token::make_private_directory(&folder)?;
             let keys = Keyring::open(&folder, lifetime)?;
-            Ok::<_, io::Error>((keys, Members::open(&folder)?))
+            let members = Members::open(&folder)?;
+            Ok::<_, io::Error>((keys, members, RevokedSessions::open(&folder)?))
         });
-        let (keys, members) = opened.await.map_err(io::Error::other)??;
+        let (keys, members, revoked) = opened.await.map_err(io::Error::other)??;
         let challenges = Challenges::new()?;
         let (stop, stopping) = watch::channel(false);
-        let app = GatewayApp::new(options, keys, members, challenges, address, stopping);
+        let app = GatewayApp::new(
+            options, keys, members, revoked, challenges, address, stopping,
+        );
         let app = Arc::new(app);
         app.registry.refresh().await;
         Ok(Self { app, stop })

@@ -221,7 +221,7 @@ async fn handle(
         | GatewayRoute::NodePage(_) => Err(GatewayError::unknown_path()),
         GatewayRoute::NodeSession(id) => {
             known(app, &request.user, id)?;
-            Ok(sign_in::session(app, request))
+            sign_in::session(app, request).await
         }
         GatewayRoute::Metrics => status::metrics(app, &request.user),
         GatewayRoute::Nodes => status::nodes(app, request),

@@ -188,3 +188,75 @@ fn read_file(
     }
     Ok(Some((version, text)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    /// Answers one request after another with these responses, and passes on what was asked.
+    fn serve(responses: Vec<String>) -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (sender, asked) = mpsc::channel();
+        std::thread::spawn(move || {
+            for response in responses {
+                let (stream, _) = listener.accept().expect("a connection");
+                let mut reader = BufReader::new(stream);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n")
+                    && reader.read_line(&mut head).is_ok_and(|read| read > 0)
+                {}
+                sender.send(head.to_lowercase()).expect("the test waits");
+                reader
+                    .get_mut()
+                    .write_all(response.as_bytes())
+                    .expect("sent");
+            }
+        });
+        (format!("http://{address}/nodes"), asked)
+    }
+
+    fn document(tag: &str, body: &str) -> String {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\netag: {tag}\r\n\r\n{body}")
+    }
+
+    #[tokio::test]
+    async fn a_document_at_a_url_is_read_again_when_its_tag_changes() {
+        let (url, asked) = serve(vec![
+            document("\"1\"", "one"),
+            "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
+            "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            document("\"2\"", "two"),
+            "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        ]);
+        let place = KeySource::parse(&url).expect("this machine");
+        let mut source = DocumentSource::new(place, Some("the-registry-token"), None);
+        let first = source.changed().await.expect("read");
+        assert_eq!(first.as_deref(), Some(&b"one"[..]));
+        let head = asked.recv().expect("a request");
+        assert!(
+            head.contains("authorization: bearer the-registry-token"),
+            "{head}"
+        );
+        assert!(!head.contains("if-none-match"), "{head}");
+
+        assert_eq!(source.changed().await.expect("unchanged"), None);
+        let head = asked.recv().expect("a request");
+        assert!(head.contains("if-none-match: \"1\""), "{head}");
+        assert!(source.changed().await.is_err());
+        let head = asked.recv().expect("a request");
+        assert!(head.contains("if-none-match: \"1\""), "{head}");
+        let second = source.changed().await.expect("read");
+        assert_eq!(second.as_deref(), Some(&b"two"[..]));
+        assert!(
+            source.changed().await.is_err(),
+            "redirects are not followed"
+        );
+        let head = asked.iter().last().expect("a request");
+        assert!(head.contains("if-none-match: \"2\""), "{head}");
+    }
+}

@@ -4,6 +4,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::keys::keyring::Keyring;
 use crate::gateway::options::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
 use crate::gateway::session::grant;
+use crate::gateway::session::revoked::RevokedSessions;
 use crate::gateway::session::user::{Rights, User};
 use crate::server::{TokenKeys, UnverifiedToken};
 use base64::Engine as _;
@@ -17,7 +18,8 @@ use std::time::{Duration, SystemTime};
 use subtle::ConstantTimeEq as _;
 
 /// The header in which the page sends a token, as a proxy may need `Authorization` for itself.
-const SESSION_HEADER: HeaderName = HeaderName::from_static("x-vmlog-session");
+pub(in crate::gateway) const SESSION_HEADER: HeaderName =
+    HeaderName::from_static("x-vmlog-session");
 
 /// The name of the holder of the static token.
 const OPERATOR: &str = "operator";
@@ -40,10 +42,16 @@ pub(in crate::gateway) struct UserAuthenticator {
     admins: Vec<String>,
     /// Signs sessions of the page.
     keys: Keyring,
+    /// Sessions of the page that were ended.
+    pub(in crate::gateway) revoked: Arc<RevokedSessions>,
 }
 
 impl UserAuthenticator {
-    pub(in crate::gateway) fn new(options: &GatewayOptions, ring: Keyring) -> Self {
+    pub(in crate::gateway) fn new(
+        options: &GatewayOptions,
+        ring: Keyring,
+        revoked: RevokedSessions,
+    ) -> Self {
         let keys = |sessions: &SessionOptions| {
             let authorities: Option<PathBuf> = options.authorities.clone();
             TokenKeys::new(sessions.keys.clone(), authorities, sessions.keys_floor)
@@ -58,6 +66,7 @@ impl UserAuthenticator {
             forward: options.forward_auth.clone(),
             admins: options.admins.clone(),
             keys: ring,
+            revoked: Arc::new(revoked),
         }
     }
 
@@ -86,7 +95,7 @@ impl UserAuthenticator {
                     is_ambient: false,
                 });
             }
-            if let Some(user) = grant::user_of_session(token, self.keys.set().secret()) {
+            if let Some(user) = self.session_of_page(token) {
                 return Ok(user);
             }
             if let Some(user) = self.session(token, false).await {
@@ -147,6 +156,14 @@ impl UserAuthenticator {
         self.token.as_ref().is_some_and(|GatewayToken(token)| {
             !token.is_empty() && bool::from(token.as_bytes().ct_eq(given.as_bytes()))
         })
+    }
+
+    /// The user of a session of the page, unless it was ended.
+    fn session_of_page(&self, text: &str) -> Option<User> {
+        let keys = self.keys.set();
+        let user = grant::user_of_session(text, keys.secret())?;
+        let name = grant::name_of_session(text, keys.secret())?;
+        (!self.revoked.contains(&name.id)).then_some(user)
     }
 
     /// The user of a session token.

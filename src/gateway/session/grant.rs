@@ -1,5 +1,5 @@
 //! What a browser brings back: sessions of the page, and tickets for downloads. Both are signed with the gateway's secret, and nothing is
-//! stored for them.
+//! stored for them until a session is ended.
 //!
 //! A page that was given a token exchanges it once for a session. A download in a browser cannot send headers; its address has a ticket,
 //! which is valid for a minute and for that address only.
@@ -25,6 +25,9 @@ const TEXT_BYTES_MAX: usize = 16 * 1_024;
 /// The content of a grant. Names are short, as a ticket is a part of an address.
 #[derive(Serialize, Deserialize)]
 struct GrantClaims {
+    /// The ID of a session, which renewals keep.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    i: String,
     /// The user.
     u: String,
     /// Whether the user sees everything.
@@ -46,20 +49,58 @@ pub(in crate::gateway) struct SignedGrant {
     pub(in crate::gateway) lasts: Duration,
 }
 
-/// A session of the page for this user. It is not valid for longer than what proved the user.
-pub(in crate::gateway) fn session(user: &User, secret: &[u8; 32]) -> SignedGrant {
-    sign(user, SESSION_MAX, None, secret)
+/// A session of the page for this user. It is not valid for longer than what proved the user. `before`: the one that it renews.
+pub(in crate::gateway) fn session(
+    user: &User,
+    before: Option<&str>,
+    secret: &[u8; 32],
+) -> SignedGrant {
+    let before = before.and_then(|text| verify(text, secret));
+    let id = before.map(|claims| claims.i).filter(|id| !id.is_empty());
+    sign(user, SESSION_MAX, id.unwrap_or_else(new_id), None, secret)
+}
+
+fn new_id() -> String {
+    let mut random = [0; 12];
+    // without random numbers, sessions that begin in the same second end together
+    if getrandom::fill(&mut random).is_err() {
+        return now_s().to_string();
+    }
+    URL_SAFE_NO_PAD.encode(random)
+}
+
+/// What a session is revoked by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct SessionName {
+    pub(in crate::gateway) id: String,
+    /// When no renewal of it can be valid any more, in seconds since 1970.
+    pub(in crate::gateway) ends_s: u64,
+}
+
+/// The name of a session; `None` unless it is signed by this gateway.
+pub(in crate::gateway) fn name_of_session(text: &str, secret: &[u8; 32]) -> Option<SessionName> {
+    let claims = verify(text, secret)?;
+    let is_session = claims.t.is_none() && !claims.i.is_empty();
+    // a session that is used now can be renewed now, for the whole time
+    let ends_s = now_s() + SESSION_MAX.as_secs();
+    is_session.then_some(SessionName {
+        id: claims.i,
+        ends_s: ends_s.max(claims.e),
+    })
 }
 
 /// A ticket for one address of this user.
 pub(in crate::gateway) fn ticket(user: &User, address: &str, secret: &[u8; 32]) -> SignedGrant {
-    sign(user, TICKET_MAX, Some(address_digest(address)), secret)
+    let address = Some(address_digest(address));
+    sign(user, TICKET_MAX, String::new(), address, secret)
 }
 
 /// The user of a session; `None` unless it is valid.
 pub(in crate::gateway) fn user_of_session(text: &str, secret: &[u8; 32]) -> Option<User> {
     let claims = verify(text, secret)?;
-    claims.t.is_none().then(|| user(claims))?
+    // sessions of a version that gave them no name could not be ended
+    let is_session = claims.t.is_none() && !claims.i.is_empty();
+    is_session.then(|| user(claims))?
 }
 
 /// The user of a ticket; `None` unless it is valid for this address.
@@ -76,11 +117,13 @@ pub(in crate::gateway) fn user_of_ticket(
 fn sign(
     user: &User,
     lasts_max: Duration,
+    id: String,
     address: Option<String>,
     secret: &[u8; 32],
 ) -> SignedGrant {
     let lasts = user.remaining.map_or(lasts_max, |left| left.min(lasts_max));
     let claims = GrantClaims {
+        i: id,
         u: user.id.clone(),
         a: user.rights == Rights::Everything,
         n: match &user.rights {
@@ -157,16 +200,16 @@ mod tests {
 
     #[test]
     fn a_session_brings_back_its_user_and_nothing_else_does() {
-        let given = session(&ann(None), &SECRET);
+        let given = session(&ann(None), None, &SECRET);
         let found = user_of_session(&given.text, &SECRET).expect("valid");
         assert_eq!((&*found.id, &found.rights), ("ann", &ann(None).rights));
         assert!(!found.is_ambient);
         assert!(found.remaining.is_some_and(|left| left <= SESSION_MAX));
         assert_eq!(user_of_session(&given.text, &[4; 32]), None);
         assert_eq!(user_of_session(&given.text[1..], &SECRET), None);
-        let short = session(&ann(Some(Duration::from_secs(30))), &SECRET);
+        let short = session(&ann(Some(Duration::from_secs(30))), None, &SECRET);
         assert_eq!(short.lasts, Duration::from_secs(30));
-        let ended = session(&ann(Some(Duration::ZERO)), &SECRET);
+        let ended = session(&ann(Some(Duration::ZERO)), None, &SECRET);
         assert_eq!(user_of_session(&ended.text, &SECRET), None);
     }
 
@@ -176,7 +219,20 @@ mod tests {
         assert!(user_of_ticket(&given.text, "/a?b=c", &SECRET).is_some());
         assert_eq!(user_of_ticket(&given.text, "/a?b=d", &SECRET), None);
         assert_eq!(user_of_session(&given.text, &SECRET), None);
-        let other = session(&ann(None), &SECRET);
+        assert_eq!(name_of_session(&given.text, &SECRET), None);
+        let other = session(&ann(None), None, &SECRET);
         assert_eq!(user_of_ticket(&other.text, "/a?b=c", &SECRET), None);
+    }
+
+    #[test]
+    fn a_renewed_session_keeps_its_name() {
+        let name = |text: &str| name_of_session(text, &SECRET).map(|name| name.id);
+        let first = session(&ann(None), None, &SECRET);
+        let renewed = session(&ann(None), Some(&first.text), &SECRET);
+        assert!(name(&first.text).is_some());
+        assert_eq!(name(&renewed.text), name(&first.text));
+        let other = session(&ann(None), Some("made up"), &SECRET);
+        assert_ne!(name(&other.text), name(&first.text));
+        assert_eq!(name_of_session(&first.text, &[4; 32]), None);
     }
 }

@@ -3,4 +3,5 @@
 pub(super) mod authenticator;
 pub(super) mod grant;
 pub(super) mod origin;
+pub(super) mod revoked;
 pub(super) mod user;

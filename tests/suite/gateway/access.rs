@@ -564,3 +564,28 @@ fn the_page_exchanges_a_token_for_a_session_and_downloads_with_a_ticket() {
     let direct = get(node.address, "/logs").header("x-vmlog-session", &session);
     assert_eq!(direct.send().status, 401);
 }
+
+#[test]
+fn an_ended_session_is_refused_with_all_its_renewals() {
+    let place = Place::new();
+    let node = place.node("n1");
+    let fleet = place.open(&json!([row("n1", node.address)]));
+    let with = |token: &str, path: &str, method: &str| {
+        let call = fleet.anonymous(&format!("/api/nodes/n1/{path}"));
+        call.header("x-vmlog-session", token).method(method).send()
+    };
+    let begin = |token: &str| {
+        let begun = with(token, "session", "POST").json();
+        begun["session"].as_str().expect("a session").to_owned()
+    };
+    let (first, other) = (begin(OPERATOR), begin(OPERATOR));
+    let renewed = begin(&first);
+    assert_eq!(with(&renewed, "logs", "GET").status, 200);
+    assert_eq!(with(&renewed, "session", "DELETE").status, 204);
+    for ended in [&first, &renewed] {
+        assert_eq!(with(ended, "logs", "GET").status, 401);
+        assert_eq!(with(ended, "session", "POST").status, 401);
+    }
+    assert_eq!(with(&other, "logs", "GET").status, 200);
+    assert_eq!(with(OPERATOR, "logs", "GET").status, 200);
+}

@@ -12,3 +12,4 @@ pub(crate) mod process;
 mod proof;
 pub(crate) mod proxy;
 pub(crate) mod stub;
+mod tls;

@@ -5,6 +5,9 @@
 //! recognising levels, times and continued lines. It may cost 10 % of the total. With the argument `with` or `without` it
 //! reads that file once, for callgrind, which counts instructions: other load does not change them.
 //!
+//! With `records` and paths it prints what is recognised in each line of these files, and of the journals in folders, so
+//! that two versions can be compared.
+//!
 //! `VMLOG_BENCH_JOURNALS` names a directory of journal files made by `tools/make-bench-journals`. With `--target
 //! x86_64-unknown-linux-musl` it measures the released binary, which has its own allocator and memory functions.
 
@@ -40,6 +43,7 @@ fn main() {
         Some(way) if way == "without" => {
             return mixed(|path| _ = black_box(read_mixed(path, disabled())));
         }
+        Some(way) if way == "records" => return records(std::env::args().skip(2)),
         _ => mixed(recognition),
     }
     let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) else {
@@ -131,6 +135,62 @@ fn recognition(path: &Path) {
         let (percent, rest) = (thousandths / 10, thousandths % 10);
         println!("recognition, {what}: {on} ns a line with it, {off} without: {percent}.{rest} %");
     }
+}
+
+/// Prints the records of files and of folders with journals: as they are by default, with JSON as text, and with some
+/// rules switched off.
+fn records(paths: impl Iterator<Item = String>) {
+    let off = ["time", "bracket", "klog", "kernel", "tool", "first-word"];
+    let ways = [
+        Recognition::default(),
+        Recognition {
+            structured: "!*".parse().expect("a pattern"),
+            ..Recognition::default()
+        },
+        Recognition {
+            disabled: off.map(|rule| rule.parse().expect("a rule")).to_vec(),
+            ..Recognition::default()
+        },
+    ];
+    for path in paths.filter(|path| !path.starts_with('-')) {
+        for (way, recognition) in ways.iter().enumerate() {
+            let mut collector = collector_of(Path::new(&path), recognition.clone());
+            let mut batch = Batch::default();
+            loop {
+                collector.read(&mut batch).expect("something to read");
+                let records = std::mem::take(&mut batch.records);
+                if records.is_empty() {
+                    break;
+                }
+                for record in records {
+                    let line = serde_json::to_string(&record.message).expect("text");
+                    let facts = serde_json::to_string(&record.metadata).expect("an object");
+                    let (time, level) = (record.timestamp, record.level);
+                    println!("{way} {time} {level} {facts} {line}");
+                }
+            }
+        }
+    }
+}
+
+fn collector_of(path: &Path, recognition: Recognition) -> Box<dyn Collector> {
+    if path.is_dir() {
+        let options = JournaldOptions {
+            directories: vec![path.to_owned()],
+            recognition,
+            ..JournaldOptions::default()
+        };
+        return Box::new(JournaldCollector::open(options, &Positions::new()));
+    }
+    let follow = FollowOptions {
+        recognition,
+        ..FollowOptions::default()
+    };
+    let options = FileOptions {
+        follow,
+        ..FileOptions::new("f", path)
+    };
+    Box::new(FileCollector::open(options, &Positions::new()))
 }
 
 struct Round {

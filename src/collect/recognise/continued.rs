@@ -6,7 +6,8 @@ use super::frames::{
     is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
     is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
 };
-use super::{kernel, level, prefix, words};
+use super::words::{self, needle};
+use super::{kernel, level, prefix};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub(crate) struct LineEvent {
     /// Whether the first line stated a time or a level of its own: indented lines after it then belong to it.
     is_headed: bool,
     lines: u32,
-    /// Number of open objects and arrays.
+    /// Number of open objects and arrays, in an object.
     depth: i32,
     /// Whether the line before was empty: a trace may still follow it.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -121,12 +122,17 @@ impl LineEvent {
                 continues: false,
             };
         }
+        let kind = EventKind::of_head(line, stated);
         *self = Self {
             level: Some(level),
-            kind: EventKind::of_head(line, stated),
+            kind,
             is_headed: head != LineHead::None || stated.is_some(),
             lines: 1,
-            depth: depth_of(line),
+            depth: if kind == EventKind::Object {
+                depth_of(line)
+            } else {
+                0
+            },
             after_gap: false,
         };
         Placement {
@@ -268,23 +274,25 @@ impl EventKind {
     /// The kind of event that a line begins.
     fn of_head(line: &[u8], stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
-        let has = |word: &[u8]| words::contains(text, word);
         if text.starts_with(b"Traceback (most recent call last)") {
             Self::Python
-        } else if has(b"Exception Group Traceback") {
+        } else if words::contains(text, needle!(b"Exception Group Traceback")) {
             Self::Frames
         } else if level::is_node_place(text) {
             Self::Node
-        } else if text.starts_with(b"==") && has(b"==ERROR: ") && has(b"Sanitizer: ") {
+        } else if text.starts_with(b"==")
+            && words::contains(text, needle!(b"==ERROR: "))
+            && words::contains(text, needle!(b"Sanitizer: "))
+        {
             Self::Sanitizer
         } else if text.starts_with(b"panic: ")
             || text.starts_with(b"fatal error: ")
             || text.starts_with(b"goroutine ")
-            || text.starts_with(b"SIG") && has(b": ")
-            || has(b"http: panic serving")
+            || text.starts_with(b"SIG") && words::contains(text, needle!(b": "))
+            || words::contains(text, needle!(b"http: panic serving"))
         {
             Self::Go
-        } else if text.starts_with(b"thread '") && has(b"panicked at ") {
+        } else if text.starts_with(b"thread '") && words::contains(text, needle!(b"panicked at ")) {
             if text.ends_with(b":") {
                 Self::RustText
             } else {

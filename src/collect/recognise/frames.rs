@@ -1,6 +1,7 @@
 //! Which lines are parts of an event by their own form: frames of traces, notes of compilers, properties of exceptions.
 
-use super::{level, words};
+use super::level;
+use super::words::{self, needle, starts_with_any};
 use crate::record::Level;
 
 /// `   Compiling app v0.1.0`: cargo right-aligns its verbs.
@@ -102,7 +103,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
     if matches!(text, b"}" | b"Caused by:" | b"Location:") || is_native || is_called_from(text) {
         return true;
     }
-    if starts.iter().any(|start| text.starts_with(start)) {
+    if starts_with_any(text, starts) {
         return true;
     }
     // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
@@ -119,7 +120,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
 /// Frames that are not indented, of Ruby's logger (`/app/a.rb:3:in 'pay'`) and of `OCaml` (`Called from Pay in file "pay.ml", line 3`).
 fn is_called_from(text: &[u8]) -> bool {
     let is_ruby = || {
-        let at = words::find(text, b".rb:")?;
+        let at = words::find(text, needle!(b".rb:"))?;
         let rest = text.get(at + 4..)?;
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let method = rest.get(digits..)?;
@@ -155,12 +156,12 @@ pub(super) fn is_detail(line: &[u8]) -> bool {
     ];
     LABELS
         .iter()
-        .any(|label| words::find(line, label).is_some_and(|at| at < 160))
+        .any(|label| words::find(line, *label).is_some_and(|at| at < 160))
 }
 
 /// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
 pub(super) fn is_timed_frame(line: &[u8]) -> bool {
-    let Some(at) = words::find(line, b"    at ").filter(|&at| at < 64) else {
+    let Some(at) = words::find(line, needle!(b"    at ")).filter(|&at| at < 64) else {
         return false;
     };
     let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);

@@ -1,6 +1,9 @@
 //! Reports of the kernel: an oops, a warning, a hung task, an out-of-memory report. `text` is a line without the time since the boot.
 
-use super::words::{self, is_number, split_once};
+use super::words::{Needle, is_number, split_once, starts_with_any};
+
+/// The report of a process that needed memory when there was none.
+const OUT_OF_MEMORY: Needle<'_> = Needle::new(b" invoked oom-killer: ");
 
 /// Whether a line begins a report.
 pub(crate) fn begins(text: &[u8]) -> bool {
@@ -17,8 +20,7 @@ pub(crate) fn begins(text: &[u8]) -> bool {
         b"------------[ cut here ]",
         b"Kernel panic",
     ];
-    starts.iter().any(|start| text.starts_with(start))
-        || words::contains(text, b" invoked oom-killer: ")
+    starts_with_any(text, &starts) || OUT_OF_MEMORY.find(text).is_some()
 }
 
 /// Beginnings of lines in a report.

@@ -1,6 +1,6 @@
 //! The words and numbers that name a level in syslog and in loggers of many languages.
 
-use crate::collect::recognise::words::{is_number, split_once};
+use crate::collect::recognise::words::{WordLengths, is_number, split_once};
 use crate::record::Level;
 
 /// The words, in lower case.
@@ -74,10 +74,22 @@ const FIELD_NAMES: &[(&str, Level)] = &[
 
 /// The level that a word of a line names, in upper or lower case.
 pub(crate) fn named(word: &[u8]) -> Option<Level> {
-    if word.is_empty() || word.len() > LENGTH_MAX {
+    if word.len() > LENGTH_MAX || !LENGTHS.may_have(word) {
         return None;
     }
     find(NAMES, word)
+}
+
+static LENGTHS: WordLengths = lengths();
+
+const fn lengths() -> WordLengths {
+    let mut lengths = WordLengths::NONE;
+    let mut rest = NAMES;
+    while let [(word, _), after @ ..] = rest {
+        lengths = lengths.with(word);
+        rest = after;
+    }
+    lengths
 }
 
 fn find(names: &[(&str, Level)], word: &[u8]) -> Option<Level> {

@@ -16,8 +16,8 @@ mod words;
 
 pub(crate) use events::LineEvents;
 pub use rules::{Disabled, UnknownRule};
-use stamp::SourceZone;
 pub(crate) use stamp::{Context, leading, mail};
+use stamp::{FirstStamp, SourceZone};
 
 use crate::collect::names::patterns::NamePatterns;
 use crate::collect::text;
@@ -53,13 +53,13 @@ impl Default for Recognition {
 impl Recognition {
     /// The level that a line states. `source` is evaluated only if rules are switched off.
     pub(crate) fn level(&self, source: impl FnOnce() -> Source, line: &[u8]) -> Option<Level> {
-        level::stated(line, self.rules(source))
+        level::stated(line, None, self.rules(source))
     }
 
     /// Classifies a record whose message is a line of a stream: it may continue the stream's event.
     pub(crate) fn place(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
-        let stated = level::stated(record.message.as_bytes(), rules);
+        let stated = level::stated(record.message.as_bytes(), None, rules);
         mark(rules, event, record, stated);
     }
 
@@ -67,7 +67,7 @@ impl Recognition {
     pub(crate) fn place_kernel(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
         let of_kernel = if rules.has(Rule::Kernel) {
-            level::stated(record.message.as_bytes(), RuleSet::only(Rule::Kernel))
+            level::stated(record.message.as_bytes(), None, RuleSet::only(Rule::Kernel))
         } else {
             None
         };
@@ -142,10 +142,14 @@ impl Recogniser {
             .then(|| Structured::read(line, self.rules, &context))
             .flatten();
         let Some(mut parts) = parts else {
-            let time = self.time(line, &context);
+            let first = (!self.rules.is_empty()).then(|| FirstStamp::of(line));
+            let first = first.as_ref();
+            let time = first
+                .filter(|_| self.rules.has(Rule::Time))
+                .and_then(|first| stamp::stated(line, first, &context));
             return Said {
                 time: time.map(|(time, _)| time),
-                level: level::stated(line, self.rules),
+                level: level::stated(line, first, self.rules),
                 message: text::message(line, metadata),
                 after_time: time.map(|(_, end)| end),
             };
@@ -167,10 +171,6 @@ impl Recogniser {
             zone: self.zone.clone(),
             written,
         }
-    }
-
-    fn time(&self, line: &[u8], context: &Context) -> Option<(Micros, usize)> {
-        stamp::stated(line, context).filter(|_| self.rules.has(Rule::Time))
     }
 
     /// Classifies a line of a stream that may continue an event. A line that states no level gets the `usual` one; a

@@ -2,7 +2,7 @@
 //! terraform. The line after them states its time and level.
 
 use super::level_names;
-use super::words::{self, is_capitals, is_number, split_once};
+use super::words::{Needle, is_capitals, is_number, split_once};
 use std::borrow::Cow;
 
 /// How much of a line may consist of prefixes.
@@ -39,8 +39,9 @@ pub(crate) fn strip(text: &[u8]) -> &[u8] {
 
 /// docker compose: `web-1  | text`; PM2: `0|api  | text`.
 fn compose(text: &[u8]) -> Option<&[u8]> {
+    const BAR: Needle<'_> = Needle::new(b" | ");
     let head = text.get(..PREFIX_MAX).unwrap_or(text);
-    let at = words::find(head, b" | ")?;
+    let at = BAR.find(head)?;
     let name = head.get(..at)?.trim_ascii_end();
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let name = split_once(name, b'|')

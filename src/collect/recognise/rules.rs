@@ -89,6 +89,11 @@ impl RuleSet {
         Self(1 << rule as u32)
     }
 
+    /// Whether no rule is used.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether `rule` is used.
     pub(crate) const fn has(self, rule: Rule) -> bool {
         self.0 & (1 << rule as u32) != 0

@@ -83,8 +83,10 @@ impl Structured {
         let is_json = matches!(line, [b'{', .., b'}']);
         let mut fields: Metadata = if is_json {
             serde_json::from_slice(line).ok()?
-        } else {
+        } else if level::starts_with_pair(line) {
             logfmt(std::str::from_utf8(line).ok()?)?
+        } else {
+            return None;
         };
         if fields.len() > FIELDS_MAX {
             return None;

@@ -19,35 +19,159 @@ pub(crate) fn is_capitals(word: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// The place of the first `needle` in `text`. Every form looks for a few short texts in a short line, and preparing a
-/// searcher for each of them (`memchr::memmem`) showed in profiles.
-pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let (before, rarest) = rarest_byte(needle)?;
-    let mut start = before;
-    loop {
-        let at = start + memchr::memchr(rarest, text.get(start..)?)?;
-        let first = at - before;
-        if text.get(first..)?.starts_with(needle) {
-            return Some(first);
+/// A text to look for. Every form looks for a few short texts in a short line, and preparing a searcher for each of them
+/// (`memchr::memmem`) showed in profiles.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needle<'a> {
+    text: &'a [u8],
+    /// The byte of it that log lines have least often, and the number of bytes before that.
+    rarest: u8,
+    before: usize,
+}
+
+impl<'a> Needle<'a> {
+    /// Prepares the search for a text that is not empty, if possible at compile time.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "slices offer nothing else at compile time; every index is below the length"
+    )]
+    pub(crate) const fn new(text: &'a [u8]) -> Self {
+        let mut before = 0;
+        let mut at = 1;
+        while at < text.len() {
+            if frequency(text[at]) < frequency(text[before]) {
+                before = at;
+            }
+            at += 1;
         }
-        start = at + 1;
+        Self {
+            text,
+            rarest: if text.is_empty() { 0 } else { text[before] },
+            before,
+        }
+    }
+
+    /// The place of the first occurrence in `text`.
+    pub(crate) fn find(self, text: &[u8]) -> Option<usize> {
+        let mut start = self.before;
+        loop {
+            let at = start + memchr::memchr(self.rarest, text.get(start..)?)?;
+            let first = at - self.before;
+            if text.get(first..)?.starts_with(self.text) {
+                return Some(first);
+            }
+            start = at + 1;
+        }
     }
 }
 
+/// How often log lines have a byte, on a coarse scale.
+const fn frequency(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'e' => 5,
+        b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 4,
+        b'c' | b'd' | b'h' | b'l' | b'm' | b'p' | b'u' | b'0'..=b'9' | b':' | b'.' | b'-' => 3,
+        b'a'..=b'z' | b'/' => 2,
+        b'A'..=b'Z' | b'_' | b'=' | b',' | b'(' | b')' | b'[' | b']' => 1,
+        _ => 0,
+    }
+}
+
+/// A [`Needle`] that is prepared at compile time.
+macro_rules! needle {
+    ($text:expr) => {
+        const { $crate::collect::recognise::words::Needle::new($text) }
+    };
+}
+
+pub(crate) use needle;
+
+impl<'a, const LENGTH: usize> From<&'a [u8; LENGTH]> for Needle<'a> {
+    fn from(text: &'a [u8; LENGTH]) -> Self {
+        Self::new(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Needle<'a> {
+    fn from(text: &'a [u8]) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The place of the first `needle` in `text`. Where many lines are searched, the needle is prepared with [`needle`].
+pub(crate) fn find<'a>(text: &[u8], needle: impl Into<Needle<'a>>) -> Option<usize> {
+    needle.into().find(text)
+}
+
 /// Whether `needle` is in `text`.
-pub(crate) fn contains(text: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains<'a>(text: &[u8], needle: impl Into<Needle<'a>>) -> bool {
     find(text, needle).is_some()
 }
 
-/// The byte of `needle` that log lines have least often, with its offset.
-fn rarest_byte(needle: &[u8]) -> Option<(usize, u8)> {
-    let bytes = needle.iter().copied().enumerate();
-    bytes.min_by_key(|(_, byte)| match byte {
-        b' ' | b'a' | b'e' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 3,
-        b':' | b'.' | b'-' | b'0'..=b'9' | b'c' | b'd' | b'l' | b'm' | b'p' | b'u' => 2,
-        b'a'..=b'z' | b'/' | b'=' | b'_' => 1,
-        _ => 0,
-    })
+/// Whether `text` starts with one of `starts`, none of which is empty.
+pub(crate) fn starts_with_any(text: &[u8], starts: &[&[u8]]) -> bool {
+    let first = text.first();
+    starts
+        .iter()
+        .any(|start| start.first() == first && text.starts_with(start))
+}
+
+/// Words to compare others with.
+#[derive(Debug)]
+pub(crate) struct WordSet {
+    words: &'static [&'static str],
+    lengths: WordLengths,
+}
+
+impl WordSet {
+    pub(crate) const fn new(words: &'static [&'static str]) -> Self {
+        let mut lengths = WordLengths::NONE;
+        let mut rest = words;
+        while let [word, after @ ..] = rest {
+            lengths = lengths.with(word);
+            rest = after;
+        }
+        Self { words, lengths }
+    }
+
+    pub(crate) fn has(&self, word: &[u8]) -> bool {
+        self.lengths.may_have(word) && self.words.iter().any(|known| known.as_bytes() == word)
+    }
+}
+
+/// For each first letter the lengths of some words, as bits: most words begin with another letter or have another length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WordLengths([u16; 32]);
+
+impl WordLengths {
+    /// The longest words that are told apart.
+    const LENGTH_MAX: usize = 15;
+
+    pub(crate) const NONE: Self = Self([0; 32]);
+
+    /// The lengths of these words and another.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+    #[must_use]
+    pub(crate) const fn with(mut self, word: &str) -> Self {
+        let word = word.as_bytes();
+        assert!(word.len() <= Self::LENGTH_MAX, "a longer word has no bit");
+        self.0[Self::letter(word[0])] |= 1 << word.len();
+        self
+    }
+
+    /// Whether one of the words may be `word`, in either case.
+    pub(crate) fn may_have(&self, word: &[u8]) -> bool {
+        let lengths = word
+            .first()
+            .and_then(|&first| self.0.get(Self::letter(first)));
+        let length = word.len().min(Self::LENGTH_MAX + 1);
+        lengths.is_some_and(|&lengths| u32::from(lengths) >> length & 1 != 0)
+    }
+
+    /// What remains of a letter without its case.
+    const fn letter(byte: u8) -> usize {
+        (byte & 0x1f) as usize
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +182,14 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_naive_search_finds(text in "[ab:! ]{0,40}", needle in "[ab:! ]{1,4}") {
-            prop_assert_eq!(find(text.as_bytes(), needle.as_bytes()), text.find(&needle));
+            prop_assert_eq!(find(text.as_bytes(), Needle::new(needle.as_bytes())), text.find(&needle));
+        }
+
+        #[test]
+        fn a_set_has_its_words_and_no_others(word in "[A-Ca-c0-3.-]{0,3}|[a-p]{14,18}") {
+            const WORDS: [&str; 6] = ["a", "Ab", "b.1", "ca", "c-a", "3a"];
+            const SET: WordSet = WordSet::new(&WORDS);
+            prop_assert_eq!(SET.has(word.as_bytes()), WORDS.contains(&word.as_str()));
         }
     }
 }

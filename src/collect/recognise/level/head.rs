@@ -1,9 +1,10 @@
 //! The level among the first words of a line: time, host, process, thread, logger and level, in any order. The search
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
+use super::needs::ByteSet;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
-use crate::collect::recognise::words::{self, is_capitals, is_number, split_once};
+use crate::collect::recognise::words::{self, WordSet, is_capitals, is_number, split_once};
 use crate::record::Level;
 
 /// Maximum number of words in a head before its level: date, time, zone, host, process, thread and separators.
@@ -38,39 +39,103 @@ struct HeadBefore {
     is_bracketed: bool,
 }
 
-/// The level that the head of `text` states; `text` contains no colour codes.
-pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
-    let is_break = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'|';
-    let mut words = text
-        .split(is_break)
-        .filter(|word| !word.is_empty())
-        .take(WORDS_MAX + 2)
-        .peekable();
-    let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
-    let mut before = HeadBefore {
-        has_bars: memchr::memchr_iter(b'|', first).nth(1).is_some(),
-        is_piped: memchr::memchr_iter(b'|', text).nth(1).is_some(),
-        ..HeadBefore::default()
-    };
+/// A word, and the kinds of bytes in it.
+#[derive(Debug, Clone, Copy, Default)]
+struct HeadWord<'a> {
+    text: &'a [u8],
+    kinds: u8,
+}
+
+/// The kinds of bytes that decide which forms a word may have.
+const DIGIT: u8 = 1;
+const DOT: u8 = 2;
+const SLASH: u8 = 4;
+const COLON: u8 = 8;
+/// A bracket that is opened.
+const OPEN: u8 = 16;
+/// A sign between a name and a value.
+const PAIR: u8 = 32;
+/// A blank or a bar, which ends a word.
+const BREAK: u8 = 64;
+
+static KINDS: [u8; 256] = kinds();
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        kinds[byte as usize] = match byte {
+            b'0'..=b'9' => DIGIT,
+            b'.' => DOT,
+            b'/' => SLASH,
+            b':' => COLON,
+            b'[' | b'(' | b'<' => OPEN,
+            b'=' | b'@' => PAIR,
+            b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'|' => BREAK,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            return kinds;
+        }
+        byte += 1;
+    }
+}
+
+impl HeadWord<'_> {
+    fn has(self, kind: u8) -> bool {
+        self.kinds & kind != 0
+    }
+}
+
+/// The next word, which is removed from `rest`.
+fn next_word<'a>(rest: &mut &'a [u8]) -> Option<HeadWord<'a>> {
+    let kind_of = |byte: &u8| KINDS.get(usize::from(*byte)).copied().unwrap_or(0);
+    let start = rest.iter().position(|byte| kind_of(byte) != BREAK)?;
+    let text = rest.get(start..)?;
+    let mut kinds = 0;
+    let end = text.iter().position(|byte| {
+        let kind = kind_of(byte);
+        kinds |= kind;
+        kind == BREAK
+    });
+    let (text, after) = text.split_at_checked(end.unwrap_or(text.len()))?;
+    *rest = after;
+    Some(HeadWord { text, kinds })
+}
+
+/// The level that the head of `text` states; `text` contains no colour codes, and `bytes` are those in it.
+pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Level> {
+    let mut before = HeadBefore::default();
+    if bytes.has_bar() {
+        let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
+        before.has_bars = memchr::memchr_iter(b'|', first).nth(1).is_some();
+        before.is_piped = memchr::memchr_iter(b'|', text).nth(1).is_some();
+    }
+    let mut rest = text;
+    let mut following = next_word(&mut rest);
     for place in 0..WORDS_MAX {
-        let word = words.next()?;
-        let next = words.peek().copied().unwrap_or_default();
-        if let Some((level, label)) = in_word(word, next, before, rules) {
-            let counts_nothing = label && is_count_of_nothing(text, word);
+        let word = following?;
+        following = next_word(&mut rest);
+        let next = following.unwrap_or_default();
+        if let Some((level, label)) = in_word(word, next.text, before, rules) {
+            let counts_nothing = label && is_count_of_nothing(text, word.text);
             return (!counts_nothing).then_some(level);
         }
-        if !is_head_word(word, next, before) {
+        let (is_stamp, is_tag) = (is_stamp_word(word), is_tag(word.text));
+        let may_continue = is_stamp
+            || is_tag && (!before.has_name || before.has_stamp || before.is_tag)
+            || is_head_word(word, next, before);
+        if !may_continue {
             return None;
         }
-        before = before.after(word, place);
+        before = before.after(word.text, place, is_stamp, is_tag);
     }
     None
 }
 
 impl HeadBefore {
-    fn after(self, word: &[u8], place: usize) -> Self {
-        let is_stamp = is_stamp_word(word);
-        let is_tag = is_tag(word);
+    fn after(self, word: &[u8], place: usize, is_stamp: bool, is_tag: bool) -> Self {
         let is_open = matches!(word, b"[" | b"(" | b"<");
         Self {
             has_name: self.has_name || !is_stamp && !is_open && !is_symbol(word),
@@ -89,10 +154,16 @@ impl HeadBefore {
 }
 
 /// The level that a word states, and whether the word is a label (`ERROR:`) that a count may follow.
-fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<(Level, bool)> {
+fn in_word(
+    word: HeadWord<'_>,
+    next: &[u8],
+    before: HeadBefore,
+    rules: RuleSet,
+) -> Option<(Level, bool)> {
     if let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
     }
+    let word = word.text;
     let bare = word
         .strip_suffix(b"]:")
         .or(word.strip_suffix(b"]"))
@@ -116,33 +187,58 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
 
 /// The forms in which a word carries a mark: a facility, brackets, a slash, colons, an exclamation mark, a single
 /// letter.
-fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
-    let is_first = !before.has_name;
-    let forms: [(Rule, &dyn Fn() -> Option<Level>); 9] = [
-        (Rule::Channel, &|| {
-            channel(word).filter(|_| before.has_stamp)
-        }),
-        (Rule::SyslogFacility, &|| with_facility(word)),
-        (Rule::Bracket, &|| in_brackets(word, is_first)),
-        (Rule::Bracket, &|| {
-            level_names::named(closed(word)?).filter(|_| before.is_open)
-        }),
-        (Rule::ProgramWord, &|| {
-            with_component(word).filter(|_| before.has_stamp && is_first)
-        }),
-        (Rule::Celery, &|| celery(word)),
-        (Rule::PythonLogging, &|| {
-            python_logging(word).filter(|_| is_first)
-        }),
-        (Rule::Exclamation, &|| {
-            level_names::of_letter(word.strip_suffix(b"!")?).filter(|_| before.has_stamp)
-        }),
-        (Rule::Letter, &|| letter(word, next, before)),
-    ];
-    forms
-        .iter()
-        .filter(|(rule, _)| rules.has(*rule))
-        .find_map(|(_, form)| form())
+fn in_marked_word(
+    word: HeadWord<'_>,
+    next: &[u8],
+    before: HeadBefore,
+    rules: RuleSet,
+) -> Option<Level> {
+    let (text, is_first) = (word.text, !before.has_name);
+    let may = |rule: Rule, is_likely: bool| is_likely && rules.has(rule);
+    if may(Rule::Channel, word.has(DOT) && before.has_stamp)
+        && let Some(level) = channel(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::SyslogFacility, word.has(DOT))
+        && let Some(level) = with_facility(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::Bracket, word.has(OPEN))
+        && let Some(level) = in_brackets(text, is_first)
+    {
+        return Some(level);
+    }
+    if may(Rule::Bracket, before.is_open)
+        && let Some(level) = closed(text).and_then(level_names::named)
+    {
+        return Some(level);
+    }
+    if may(
+        Rule::ProgramWord,
+        word.has(SLASH) && before.has_stamp && is_first,
+    ) && let Some(level) = with_component(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::Celery, word.has(SLASH))
+        && let Some(level) = celery(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::PythonLogging, word.has(COLON) && is_first)
+        && let Some(level) = python_logging(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::Exclamation, before.has_stamp)
+        && let Some(level) = text.strip_suffix(b"!").and_then(level_names::of_letter)
+    {
+        return Some(level);
+    }
+    let is_letter = may(Rule::Letter, true);
+    is_letter.then(|| letter(text, next, before)).flatten()
 }
 
 /// A word before a colon.
@@ -266,13 +362,13 @@ fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
 
 /// `daemon.err`, as BusyBox's syslogd writes it.
 fn with_facility(word: &[u8]) -> Option<Level> {
-    const FACILITIES: &[&str] = &[
+    static FACILITIES: WordSet = WordSet::new(&[
         "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
         "authpriv", "ftp", "security", "ntp", "audit",
-    ];
+    ]);
     let (facility, severity) = split_once(word, b'.')?;
-    let is_facility = FACILITIES.iter().any(|known| known.as_bytes() == facility)
-        || matches!(facility, [b'l', b'o', b'c', b'a', b'l', b'0'..=b'7']);
+    let is_facility =
+        FACILITIES.has(facility) || matches!(facility, [b'l', b'o', b'c', b'a', b'l', b'0'..=b'7']);
     level_names::named(severity).filter(|_| is_facility)
 }
 
@@ -390,7 +486,8 @@ fn is_tag(word: &[u8]) -> bool {
             || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@')
     };
     // The name of a setting: `log_level: WARN`.
-    let is_setting = name.to_ascii_lowercase().ends_with(b"level");
+    let end = name.get(name.len().saturating_sub(b"level".len())..);
+    let is_setting = end.is_some_and(|end| end.eq_ignore_ascii_case(b"level"));
     name.len() > 1 && name.iter().all(is_name) && !is_setting
 }
 
@@ -409,28 +506,29 @@ fn is_level_of_tools(word: &[u8]) -> bool {
     )
 }
 
-/// Whether a word may be before the level: a time, a number, a separator, a bracketed name, a program, a logger, a
-/// host.
-fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
-    is_stamp_word(word)
-        || is_separator(next)
-        || is_tag(word) && (!before.has_name || before.has_stamp || before.is_tag)
+/// Whether a word other than a time and the name of a program may be before the level: a separator, a bracketed name, a
+/// logger, a host.
+fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> bool {
+    let text = word.text;
+    is_separator(next.text)
         || matches!(
-            word,
+            text,
             [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b',']
         )
-        || is_pair(word)
-        || is_symbol(word)
-        || word == b"log" && !before.has_stamp && next.starts_with(b"[")
-        || before.has_stamp && (is_level_in_brackets(next) || is_process(next))
-        || before.has_bars && before.has_stamp
-        || before.has_stamp && is_logger(word, next)
-        || before.has_stamp && !before.has_name && is_host(next)
+        || word.has(PAIR) && is_pair(text)
+        || is_symbol(text)
+        || text == b"log" && !before.has_stamp && next.text.starts_with(b"[")
+        || before.has_stamp
+            && (before.has_bars
+                || is_level_in_brackets(next.text)
+                || is_process(next.text)
+                || is_logger(text, next.text)
+                || !before.has_name && is_host(next))
 }
 
 /// Whether the word before `next` is the host of a syslog line.
-fn is_host(next: &[u8]) -> bool {
-    is_tag(next) || with_facility(next).is_some()
+fn is_host(next: HeadWord<'_>) -> bool {
+    is_tag(next.text) || next.has(DOT) && with_facility(next.text).is_some()
 }
 
 /// Puppet: `(err):` after the name of a resource.
@@ -451,6 +549,9 @@ fn is_process(word: &[u8]) -> bool {
 
 /// A word of symbols such as arrows, bullets and frames (U+2000 to U+2FFF), or an emoji.
 fn is_symbol(word: &[u8]) -> bool {
+    if word.first().is_some_and(u8::is_ascii) {
+        return false;
+    }
     let text = std::str::from_utf8(word).unwrap_or_default();
     let is_one = |c: char| matches!(c, '\u{2000}'..='\u{2fff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}' | '\u{b7}');
     !text.is_empty() && text.chars().all(is_one)
@@ -464,7 +565,7 @@ fn is_pair(word: &[u8]) -> bool {
 
 /// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
 fn is_logger(word: &[u8], next: &[u8]) -> bool {
-    const LOGGERS: &[&str] = &[
+    static LOGGERS: WordSet = WordSet::new(&[
         "root",
         "main",
         "app",
@@ -476,14 +577,15 @@ fn is_logger(word: &[u8], next: &[u8]) -> bool {
         "django",
         "uvicorn",
         "werkzeug",
-    ];
-    let is_qualified = word
-        .iter()
-        .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'));
-    let is_known = LOGGERS.iter().any(|known| known.as_bytes() == word);
+    ]);
     let level = next.strip_suffix(b":").unwrap_or(next);
     let level = level.strip_prefix(b"[").unwrap_or(level);
-    (is_qualified || is_known) && is_capitals(level) && level_names::named(level).is_some()
+    let is_level = level_names::named(level).is_some() && is_capitals(level);
+    let is_qualified = || {
+        word.iter()
+            .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'))
+    };
+    is_level && (LOGGERS.has(word) || is_qualified())
 }
 
 /// A separate `-`, `:`, `--` or the like.
@@ -494,14 +596,12 @@ fn is_separator(word: &[u8]) -> bool {
             .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~' | b'!'))
 }
 
-fn is_stamp_word(word: &[u8]) -> bool {
-    const NAMES: &[&str] = &[
+fn is_stamp_word(word: HeadWord<'_>) -> bool {
+    static NAMES: WordSet = WordSet::new(&[
         "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun",
         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "UTC", "GMT", "AM", "PM", "am", "pm", "CET",
         "CEST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "BST", "IST", "JST",
-    ];
-    let name = word.strip_suffix(b",").unwrap_or(word);
-    is_separator(word)
-        || word.iter().any(u8::is_ascii_digit)
-        || NAMES.iter().any(|known| known.as_bytes() == name)
+    ]);
+    let name = word.text.strip_suffix(b",").unwrap_or(word.text);
+    word.has(DIGIT) || NAMES.has(name) || is_separator(word.text)
 }

@@ -2,7 +2,7 @@
 //! [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{self, is_number, split_once};
+use crate::collect::recognise::words::{self, Needle, is_number, needle, split_once};
 use crate::record::Level;
 
 /// Annotations of CI systems: `::error file=a.js,line=3::text`, `##[error]text`, `##teamcity[message status='ERROR' ...]`.
@@ -19,15 +19,15 @@ pub(super) fn annotation(text: &[u8]) -> Option<Level> {
         return level_names::named(word);
     }
     let service = text.strip_prefix(b"##teamcity[")?;
-    let has = |words: &[u8]| words::contains(service, words);
-    let is_error = has(b" status='ERROR'")
-        || has(b" status='FAILURE'")
+    let has = |words: Needle<'_>| words::contains(service, words);
+    let is_error = has(needle!(b" status='ERROR'"))
+        || has(needle!(b" status='FAILURE'"))
         || service.starts_with(b"testFailed ")
         || service.starts_with(b"buildProblem ");
     if is_error {
         return Some(Level::Error);
     }
-    has(b" status='WARNING'").then_some(Level::Warn)
+    has(needle!(b" status='WARNING'")).then_some(Level::Warn)
 }
 
 /// A cross or a warning sign at the start, as minikube, esbuild, Next.js and Playwright write them.
@@ -64,7 +64,7 @@ pub(super) fn symbol(text: &[u8]) -> Option<Level> {
 /// Ceph, after the time: `7f12ab345640 -1 osd.3 12 heartbeat_check: no reply`. Level -1 marks errors; the others are verbosities.
 pub(super) fn ceph(text: &[u8]) -> Option<Level> {
     // `mon.a (mon.0) 12 : cluster [WRN] Health check failed`
-    if let Some(at) = words::find(text, b" : cluster [") {
+    if let Some(at) = words::find(text, needle!(b" : cluster [")) {
         let (level, _) = split_once(text.get(at + 12..)?, b']')?;
         return level_names::named(level);
     }
@@ -76,10 +76,14 @@ pub(super) fn ceph(text: &[u8]) -> Option<Level> {
 
 /// Exim, after the time: `1tj4Xy-000000004Zk-0abC ** ann@example.com: x` failed, `==` was deferred.
 pub(super) fn exim(text: &[u8]) -> Option<Level> {
-    let (id, rest) = split_once(text, b' ')?;
-    let parts: Vec<_> = id.split(|&byte| byte == b'-').collect();
-    let is_part = |part: &&[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric);
-    let is_id = matches!(id.len(), 16 | 23) && parts.len() == 3 && parts.iter().all(is_part);
+    let (id, rest) = text.split_at_checked(match text {
+        _ if text.get(16) == Some(&b' ') => 16,
+        _ => 23,
+    })?;
+    let rest = rest.strip_prefix(b" ")?;
+    let parts = || id.split(|&byte| byte == b'-');
+    let is_part = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric);
+    let is_id = parts().count() == 3 && parts().all(is_part);
     match rest.get(..3)? {
         b"** " if is_id => Some(Level::Error),
         b"== " if is_id => Some(Level::Warn),
@@ -92,7 +96,7 @@ pub(super) fn django(text: &[u8]) -> Option<Level> {
     if !matches!(text.first(), Some(b'I' | b'N' | b'B' | b'F' | b'M')) {
         return None;
     }
-    let at = words::find(text, b": /")?;
+    let at = words::find(text, needle!(b": /"))?;
     let answer = text.get(..at)?;
     let path = text.get(at + 2..)?;
     let is_path = !path.contains(&b' ');
@@ -113,15 +117,15 @@ pub(super) fn database(text: &[u8]) -> Option<Level> {
     let code = text.get(..10)?;
     let is_death = || {
         let (process, end) =
-            text.split_at_checked(words::find(text, b" was terminated by signal ")?)?;
+            text.split_at_checked(words::find(text, needle!(b" was terminated by signal "))?)?;
         Some(words::contains(process, b"LOG:  ") && process.ends_with(b")") && end.len() < 64)
     };
     let is_errcode = || {
-        let (message, code) = text.split_at_checked(words::find(text, b" (Errcode: ")?)?;
+        let (message, code) = text.split_at_checked(words::find(text, needle!(b" (Errcode: "))?)?;
         Some(words::contains(message, b": Can't ") && code.ends_with(b")"))
     };
     // `04:11:12 UTC - mysqld got signal 6 ;`
-    let is_signal = words::find(text, b"d got signal ").is_some_and(|at| at < 40);
+    let is_signal = words::find(text, needle!(b"d got signal ")).is_some_and(|at| at < 40);
     if is_death() == Some(true) || is_errcode() == Some(true) || is_signal {
         return Some(Level::Error);
     }
@@ -152,7 +156,7 @@ pub(super) fn database(text: &[u8]) -> Option<Level> {
 /// `lua: a.lua:3: text`, Symfony's `In Connection.php line 822:`.
 pub(super) fn script(text: &[u8]) -> Option<Level> {
     if let Some(rest) = text.strip_prefix(b"Error in ") {
-        return words::find(rest, b" : ").map(|_| Level::Error);
+        return words::find(rest, needle!(b" : ")).map(|_| Level::Error);
     }
     if text == b"Execution halted" {
         return Some(Level::Error);
@@ -160,13 +164,13 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"Warning message:") || text.starts_with(b"Warning messages:") {
         return Some(Level::Warn);
     }
-    if text.starts_with(b"lua") && words::find(text, b".lua:").is_some_and(|at| at < 64) {
+    if text.starts_with(b"lua") && words::find(text, needle!(b".lua:")).is_some_and(|at| at < 64) {
         let tag = split_once(text, b' ').map_or(text, |(tag, _)| tag);
         return tag.ends_with(b":").then_some(Level::Error);
     }
     if let Some(rest) = text.strip_prefix(b"In ") {
         let place = rest.strip_suffix(b":")?;
-        let (file, line) = place.split_at_checked(words::find(place, b".php line ")?)?;
+        let (file, line) = place.split_at_checked(words::find(place, needle!(b".php line "))?)?;
         let is_place = !file.contains(&b' ') && line.get(10..).is_some_and(is_number);
         return is_place.then_some(Level::Error);
     }

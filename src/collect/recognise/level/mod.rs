@@ -1,19 +1,27 @@
 //! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the form
 //! of a single program. Prose that merely mentions an error states no level.
 
+mod faults;
 mod fields;
 mod forms;
 mod head;
 mod json;
 mod marks;
+mod needs;
+mod programs;
 mod tools;
 
-pub(crate) use forms::{exception_name, is_node_place};
+pub(crate) use faults::{exception_name, is_node_place};
+pub(crate) use fields::starts_with_pair;
 
 use super::rules::{Rule, RuleSet};
-use super::{level_names, prefix, stamp};
+use super::stamp::{self, FirstStamp};
+use super::{level_names, prefix};
 use crate::record::Level;
 use fields::FieldList;
+use needs::ByteSet;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// How much of a text line is examined: heads are shorter, and a hostile line must not cost more than an honest one.
 const HEAD_MAX: usize = 256;
@@ -21,27 +29,40 @@ const HEAD_MAX: usize = 256;
 /// How much of a JSON or logfmt line is examined: other fields may come before its level.
 const FIELDS_MAX: usize = 4096;
 
-/// The level that `line` states, if it states one.
-pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
+/// The level that `line` states, if it states one. `first` is the timestamp that the line begins with, if it was read.
+pub(crate) fn stated(line: &[u8], first: Option<&FirstStamp>, rules: RuleSet) -> Option<Level> {
+    if rules.is_empty() {
+        return None;
+    }
     let start = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii_start();
     if rules.has(Rule::SyslogPriority)
         && let Some(level) = level_names::priority(start)
     {
         return Some(level);
     }
-    let plain = prefix::plain(start.get(..FIELDS_MAX).unwrap_or(start));
+    let start = start.get(..FIELDS_MAX).unwrap_or(start);
+    let plain = prefix::plain(start);
     let text = prefix::strip(&plain);
-    in_line(text, rules).or_else(|| in_line(after_head(text)?, rules))
+    // The offset of the text in the line, if it is a part of the line.
+    let place = match plain {
+        Cow::Borrowed(_) => Some(line.len().min(FIELDS_MAX) - text.len()),
+        Cow::Owned(_) => None,
+    };
+    let text = StampedText::new(text);
+    if let Some(first) = first.filter(|first| place.is_some() && first.start() == place) {
+        let _ = text.stamp.set(first.length());
+    }
+    in_line(&text, rules).or_else(|| in_line(&StampedText::new(text.after_head()?), rules))
 }
 
 /// The level that a line without prefixes states.
-fn in_line(text: &[u8], rules: RuleSet) -> Option<Level> {
-    match text {
+fn in_line(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
+    match text.whole {
         [b'{', ..] if rules.has(Rule::Json) => {
-            json::stated(&FieldList::of_json(text)).map(|(level, _)| level)
+            json::stated(&FieldList::of_json(text.whole)).map(|(level, _)| level)
         }
-        _ if fields::starts_with_pair(text) && rules.has(Rule::Logfmt) => {
-            in_pairs(text).or_else(|| in_text(text, rules))
+        line if starts_with_pair(line) && rules.has(Rule::Logfmt) => {
+            in_pairs(line).or_else(|| in_text(text, rules))
         }
         _ => in_text(text, rules),
     }
@@ -60,43 +81,54 @@ fn in_pairs(text: &[u8]) -> Option<Level> {
     json::stated_in_pairs(&FieldList::of_logfmt(text)).map(|(level, _)| level)
 }
 
-fn in_text(text: &[u8], rules: RuleSet) -> Option<Level> {
-    let text = text.get(..HEAD_MAX).unwrap_or(text);
-    in_forms(text, rules)
-        .or_else(|| head::stated(text, rules))
-        .or_else(|| in_forms(after_stamp(text)?, rules))
+fn in_text(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
+    let near = text.whole.get(..HEAD_MAX).unwrap_or(text.whole);
+    let bytes = ByteSet::of_line(near);
+    forms::stated(near, bytes, rules)
+        .or_else(|| head::stated(near, bytes, rules))
+        .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, bytes, rules))
 }
 
-fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
-    forms::FORMS
-        .iter()
-        .filter(|(rule, _)| rules.has(*rule))
-        .find_map(|(_, form)| form(text))
+/// A text and the time that it may begin with.
+struct StampedText<'a> {
+    whole: &'a [u8],
+    /// The length of the timestamp, once it is known.
+    stamp: OnceCell<Option<usize>>,
 }
 
-/// The text after a time, or after time, host and tag of a syslog line, in the program's own form.
-fn after_head(text: &[u8]) -> Option<&[u8]> {
-    let after = after_stamp(text)?;
-    let mut words = after.splitn(3, |&byte| byte == b' ');
-    let (host, tag) = (words.next()?, words.next().unwrap_or_default());
-    let is_tag = |tag: &[u8]| tag.len() > 1 && tag.ends_with(b":");
-    if is_tag(host) {
-        return after.get(host.len() + 1..);
+impl<'a> StampedText<'a> {
+    fn new(whole: &'a [u8]) -> Self {
+        Self {
+            whole,
+            stamp: OnceCell::new(),
+        }
     }
-    if is_tag(tag) {
-        return words.next();
-    }
-    matches!(after, [b'{', ..]).then_some(after)
-}
 
-/// The text after a time, which programs write before forms of their own.
-fn after_stamp(text: &[u8]) -> Option<&[u8]> {
-    let is_stamp = matches!(text, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
-    let length = is_stamp.then(|| stamp::length(text)).flatten()?;
-    let rest = text.get(length..)?;
-    let is_separator = |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'-' | b'|' | b']');
-    let skipped = rest.iter().take_while(|byte| is_separator(byte)).count();
-    rest.get(skipped..)
+    /// The offset of the text after the time, which programs write before forms of their own.
+    fn after_stamp(&self) -> Option<usize> {
+        let is_stamp = matches!(self.whole, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
+        let length = || *self.stamp.get_or_init(|| stamp::length(self.whole));
+        let length = is_stamp.then(length).flatten()?;
+        let rest = self.whole.get(length..)?;
+        let is_separator = |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'-' | b'|' | b']');
+        let skipped = rest.iter().take_while(|byte| is_separator(byte)).count();
+        Some(length + skipped)
+    }
+
+    /// The text after a time, or after time, host and tag of a syslog line, in the program's own form.
+    fn after_head(&self) -> Option<&'a [u8]> {
+        let after = self.whole.get(self.after_stamp()?..)?;
+        let mut words = after.splitn(3, |&byte| byte == b' ');
+        let (host, tag) = (words.next()?, words.next().unwrap_or_default());
+        let is_tag = |tag: &[u8]| tag.len() > 1 && tag.ends_with(b":");
+        if is_tag(host) {
+            return after.get(host.len() + 1..);
+        }
+        if is_tag(tag) {
+            return words.next();
+        }
+        matches!(after, [b'{', ..]).then_some(after)
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +146,7 @@ mod tests {
         let mut faults = vec![];
         for line in corpus.lines() {
             let (word, line) = line.split_once('\t').unwrap();
-            let found = stated(line.as_bytes(), RuleSet::ALL);
+            let found = stated(line.as_bytes(), None, RuleSet::ALL);
             if found != expected(word) {
                 faults.push(format!("{word}, found {found:?}: {line}"));
             }
@@ -155,19 +187,19 @@ mod tests {
         for (rule, level, example, other) in rows() {
             listed.push(rule);
             assert_eq!(
-                stated(example.as_bytes(), RuleSet::ALL),
+                stated(example.as_bytes(), None, RuleSet::ALL),
                 Some(level),
                 "{example}"
             );
             let only = RuleSet::only(rule);
             assert_eq!(
-                stated(example.as_bytes(), only),
+                stated(example.as_bytes(), None, only),
                 Some(level),
                 "{} alone: {example}",
                 rule.name()
             );
             assert_eq!(
-                stated(other.as_bytes(), only),
+                stated(other.as_bytes(), None, only),
                 None,
                 "{}: {other}",
                 rule.name()
@@ -186,12 +218,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = stated(&line, RuleSet::ALL);
+            let _ = stated(&line, None, RuleSet::ALL);
         }
 
         #[test]
         fn any_line_of_words_is_read(line in "([A-Z]{0,6}|[a-z]{0,5}|[0-9]{0,3}|[\\[\\]():<>{}|!=/#. -]){0,30}") {
-            let _ = stated(line.as_bytes(), RuleSet::ALL);
+            let _ = stated(line.as_bytes(), None, RuleSet::ALL);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! managers and clients. [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{self, is_number, split_once};
+use crate::collect::recognise::words::{self, is_number, needle, split_once, starts_with_any};
 use crate::record::Level;
 
 /// How far from the start of a line a tool's word for a failure is searched.
@@ -146,7 +146,7 @@ fn names_failure(message: &[u8]) -> bool {
         return true;
     }
     [&b" failed: "[..], b" error: "].iter().any(|mark| {
-        let Some(at) = words::find(message, mark) else {
+        let Some(at) = words::find(message, *mark) else {
             return false;
         };
         let before = message.get(..at).unwrap_or_default();
@@ -183,12 +183,13 @@ fn is_client_failure(text: &[u8]) -> bool {
 pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let head = text.get(..96).unwrap_or(text);
     // without a process number in the files of CentOS 7
-    let tag = words::find(head, b"systemd[").or_else(|| words::find(head, b"systemd: "));
+    let tag = words::find(head, needle!(b"systemd["))
+        .or_else(|| words::find(head, needle!(b"systemd: ")));
     let said = tag
         .and_then(|at| split_once(text.get(at..)?, b' '))
         .map(|(_, said)| said);
     let is_unit_failure = |said: &[u8]| {
-        words::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX)
+        words::find(said, needle!(b": Failed with result '")).is_some_and(|at| at < HEAD_MAX)
             || said.ends_with(b" entered failed state.")
             || said.ends_with(b".service failed.")
     };
@@ -198,7 +199,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
     let is_core_dump =
-        words::contains(head, b"systemd-coredump[") && words::contains(text, b" dumped core.");
+        words::contains(head, needle!(b"systemd-coredump[")) && words::contains(text, b" dumped core.");
     if is_core_dump {
         return Some(Level::Error);
     }
@@ -221,7 +222,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     }
 }
 
-/// Build tools and package managers: `BUILD FAILED in 3s`, `> Task :compileJava FAILED`, `./main.go:7:2: undefined: x`, `Err:3 http://...`,
+/// Build tools and package managers: `BUILD FAILED in 3s`, `> Task :compileJava FAILED`, `Err:3 http://...`,
 /// `ERR_PNPM_X`, `Module not found: Error: x`, `CONFLICT (content): Merge conflict in x`, `failed to solve: x`.
 pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     let text = text.trim_ascii();
@@ -249,10 +250,9 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     ];
     let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
     let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");
-    let is_failure = starts.iter().any(|start| text.starts_with(start))
+    let is_failure = starts_with_any(text, &starts)
         || is_apt.is_some_and(u8::is_ascii_digit)
         || is_gradle
-        || is_go(text)
         || is_bundler(text)
         || is_go_module(text)
         || is_packer(text)
@@ -286,35 +286,14 @@ fn is_bundler(text: &[u8]) -> bool {
 }
 
 /// The Go compiler: `./main.go:7:2: undefined: x`. Loggers write no column.
-fn is_go(text: &[u8]) -> bool {
-    let place = || {
-        let at = words::find(text, b".go:").filter(|&at| at < HEAD_MAX)?;
-        let path = text.get(..at)?;
-        let (line, rest) = split_once(text.get(at + 4..)?, b':')?;
-        let (column, rest) = split_once(rest, b':')?;
-        let is_place = is_number(line) && is_number(column) && rest.starts_with(b" ");
-        Some(is_place && !path.contains(&b' '))
-    };
-    place().unwrap_or(false)
-}
-
-/// Modules that Go cannot use: `go: example.com/x@v1.2.3: invalid version: unknown revision v1.2.3`.
-fn is_go_module(text: &[u8]) -> bool {
-    let module = text
-        .strip_prefix(b"go: ")
-        .and_then(|rest| split_once(rest, b' '))
-        .map(|(module, _)| module);
-    module.is_some_and(|module| module.ends_with(b":") && words::contains(module, b"@v"))
-}
-
-/// Packer: `==> amazon-ebs.web: Error waiting for instance: timeout`, `Build 'amazon-ebs.web' errored after 3 minutes: x`.
-fn is_packer(text: &[u8]) -> bool {
-    let step = text
-        .strip_prefix(b"==> ")
-        .and_then(|rest| split_once(rest, b':'));
-    let is_step =
-        step.is_some_and(|(name, said)| !name.contains(&b' ') && said.starts_with(b" Error "));
-    is_step || text.starts_with(b"Build '") && words::contains(text, b"' errored after ")
+pub(super) fn go_compiler(text: &[u8]) -> Option<Level> {
+    let text = text.trim_ascii();
+    let path = split_once(text, b' ').map_or(text, |(path, _)| path);
+    let at = words::find(path, needle!(b".go:")).filter(|&at| at < HEAD_MAX)?;
+    let (line, rest) = split_once(text.get(at + 4..)?, b':')?;
+    let (column, rest) = split_once(rest, b':')?;
+    let is_place = is_number(line) && is_number(column) && rest.starts_with(b" ");
+    is_place.then_some(Level::Error)
 }
 
 /// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:
@@ -403,7 +382,7 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         || is_killed_job(text)
         || is_compose_status(text)
         || text.ends_with(b" has no server available!")
-        || starts.iter().any(|start| text.starts_with(start));
+        || starts_with_any(text, &starts);
     if is_failure {
         return Some(Level::Error);
     }
@@ -426,7 +405,7 @@ fn is_exit(text: &[u8]) -> bool {
     let marks: [&[u8]; 2] = [b" failed with exit code ", b" exited with code "];
     let found = marks
         .iter()
-        .find_map(|mark| Some((words::find(text, mark)?, mark.len())));
+        .find_map(|mark| Some((words::find(text, *mark)?, mark.len())));
     let Some((at, length)) = found else {
         return false;
     };
@@ -444,7 +423,7 @@ fn is_exit(text: &[u8]) -> bool {
 
 /// A shell about a command of a script: `/bin/bash: line 1: 12345 Killed                  node build.js`.
 fn is_killed_job(text: &[u8]) -> bool {
-    let job = words::find(text, b": line ")
+    let job = words::find(text, needle!(b": line "))
         .and_then(|at| text.get(at + 7..))
         .and_then(|rest| split_once(rest, b':'))
         .filter(|(line, _)| is_number(line))

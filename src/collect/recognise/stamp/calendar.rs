@@ -23,31 +23,53 @@ pub(crate) enum StatedTime {
 /// Any leap year: a stamp without a year may be of 29 February.
 const LEAP_YEAR: i16 = 2024;
 
+/// Reads one form; returns `None` if the text has another.
+type TimeForm = fn(&mut TimeScanner<'_>) -> Option<StatedTime>;
+
 /// The timestamp at the cursor, with its zone.
 pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
-    const FORMS: &[fn(&mut TimeScanner<'_>) -> Option<StatedTime>] = &[
-        year_first,
-        tai64,
-        klog,
-        compact,
-        after_process,
-        day_first,
-        month_first,
-        numeric,
-        epoch_number,
-        clock_only,
-    ];
-    // A quick check, because most words of most lines are not times.
-    let first = cursor.peek()?;
-    if !first.is_ascii_alphanumeric() && first != b'@' {
-        return None;
-    }
-    FORMS.iter().find_map(|form| {
+    likely(*cursor).iter().find_map(|form| {
         let mut attempt = *cursor;
         let stamp = form(&mut attempt)?;
         *cursor = attempt;
         Some(stamp)
     })
+}
+
+/// The forms that the text at the cursor may have, by its first bytes, in the order in which they are tried. Most words of most lines
+/// are not times.
+fn likely(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
+    match cursor.rest() {
+        [b'0'..=b'9', ..] => with_digits(cursor),
+        [b'@', ..] => &[tai64],
+        [b'D' | b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => &[klog],
+        [a, b, c, ..] => {
+            let start = [*a, *b, *c].map(|byte| byte.to_ascii_lowercase());
+            match &start {
+                b"mon" | b"tue" | b"wed" | b"thu" | b"fri" | b"sat" | b"sun" => {
+                    &[year_first, day_first, month_first]
+                }
+                b"jan" | b"feb" | b"mar" | b"apr" | b"may" | b"jun" | b"jul" | b"aug" | b"sep"
+                | b"oct" | b"nov" | b"dec" => &[month_first],
+                _ if zone_hours(cursor.letters()).is_some() => &[month_first],
+                _ => &[],
+            }
+        }
+        _ => &[],
+    }
+}
+
+/// The forms that begin with digits, by their number and the byte after them.
+fn with_digits(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
+    let digits = cursor.digits().len();
+    match (digits, cursor.rest().get(digits)) {
+        (4, Some(b'-' | b'/' | b'.')) => &[year_first, numeric],
+        (1..=10, Some(b':')) => &[compact, after_process, epoch_number, clock_only],
+        (1 | 2, Some(b' ' | b'-' | b'/' | b'.')) => &[day_first, numeric],
+        (6 | 8 | 14, _) => &[compact],
+        (10 | 13 | 16 | 19, _) => &[epoch_number],
+        _ => &[],
+    }
 }
 
 /// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`,
@@ -204,14 +226,12 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         cursor.blanks().then_some(())?;
     }
     let first = cursor.letters();
-    let stated = ZONES
-        .iter()
-        .find(|(name, _)| *name == first && name.len() > 2);
+    let stated = zone_hours(first).filter(|_| first.len() > 2);
     if stated.is_some() {
         cursor.skip(first.len());
         cursor.blanks().then_some(())?;
     }
-    let stated = stated.map(|(_, hours)| hours * 3600);
+    let stated = stated.map(|hours| hours * 3600);
     let month = cursor.month()?;
     cursor.take(b'.');
     cursor.blanks().then_some(())?;
@@ -388,31 +408,37 @@ fn date(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Abbreviations that denote only one zone, in hours east of UTC; `CST`, `IST` and `BST` are ambiguous.
-const ZONES: &[(&[u8], i32)] = &[
-    (b"Z", 0),
-    (b"z", 0),
-    (b"UTC", 0),
-    (b"GMT", 0),
-    (b"WEST", 1),
-    (b"CET", 1),
-    (b"CEST", 2),
-    (b"EET", 2),
-    (b"EEST", 3),
-    (b"MSK", 3),
-    (b"JST", 9),
-    (b"KST", 9),
-    (b"AEST", 10),
-    (b"AEDT", 11),
-    (b"NZST", 12),
-    (b"NZDT", 13),
-    (b"EST", -5),
-    (b"EDT", -4),
-    (b"MST", -7),
-    (b"MDT", -6),
-    (b"PST", -8),
-    (b"PDT", -7),
-];
+/// The zone that an abbreviation denotes, in hours east of UTC; `CST`, `IST` and `BST` are ambiguous.
+fn zone_hours(name: &[u8]) -> Option<i32> {
+    let hours = match *name {
+        [b'Z' | b'z'] => 0,
+        [a, b, c] => match &[a, b, c] {
+            b"UTC" | b"GMT" => 0,
+            b"CET" => 1,
+            b"EET" => 2,
+            b"MSK" => 3,
+            b"JST" | b"KST" => 9,
+            b"EST" => -5,
+            b"EDT" => -4,
+            b"MST" | b"PDT" => -7,
+            b"MDT" => -6,
+            b"PST" => -8,
+            _ => return None,
+        },
+        [a, b, c, d] => match &[a, b, c, d] {
+            b"WEST" => 1,
+            b"CEST" => 2,
+            b"EEST" => 3,
+            b"AEST" => 10,
+            b"AEDT" => 11,
+            b"NZST" => 12,
+            b"NZDT" => 13,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hours)
+}
 
 /// The offset of a stated zone in seconds east of UTC: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `CEST`, with or without
 /// a blank before.
@@ -420,7 +446,7 @@ fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     let mut after = *cursor;
     after.blanks();
     let word = after.letters();
-    let offset = if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == word) {
+    let offset = if let Some(hours) = zone_hours(word) {
         after.skip(word.len());
         hours * 3600
     } else {

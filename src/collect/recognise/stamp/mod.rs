@@ -9,7 +9,7 @@ mod zone;
 pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
-use crate::collect::recognise::words;
+use crate::collect::recognise::words::Needle;
 use crate::time::Micros;
 use calendar::StatedTime;
 use jiff::fmt::rfc2822;
@@ -33,19 +33,57 @@ pub(crate) struct Context {
     pub(crate) written: Micros,
 }
 
+/// The timestamp that a line begins with, read once for the time and the level of the line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstStamp {
+    /// The offset of the first word, if it is near the start of the line.
+    start: Option<usize>,
+    found: Option<(StatedTime, usize)>,
+}
+
+impl FirstStamp {
+    /// Reads the timestamp at the first word of `line`.
+    pub(crate) fn of(line: &[u8]) -> Self {
+        let text = line.trim_ascii_start();
+        let start = line.len() - text.len();
+        // Further on, a timestamp may be cut at the end of what is searched.
+        let start = Some(start).filter(|start| start + STAMP_MAX <= HEAD_MAX);
+        Self {
+            start,
+            found: start.and_then(|_| bracketed(text)),
+        }
+    }
+
+    /// The offset of the first word, if it is near the start of the line.
+    pub(crate) fn start(&self) -> Option<usize> {
+        self.start
+    }
+
+    /// The length in bytes of the timestamp including brackets, if there is one.
+    pub(crate) fn length(&self) -> Option<usize> {
+        self.found.map(|(_, length)| length)
+    }
+}
+
 /// The time that a line states in its first words, and the offset of the text after it.
-pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> {
+pub(crate) fn stated(
+    line: &[u8],
+    first: &FirstStamp,
+    context: &Context,
+) -> Option<(Micros, usize)> {
     let priority = priority_length(line);
     let head = line
         .get(priority..priority + HEAD_MAX)
         .or(line.get(priority..))?;
-    if let Some((time, end)) = in_head(head, context) {
+    let first = Some(first).filter(|_| priority == 0);
+    if let Some((time, end)) = in_head(head, first, context) {
         return Some((time, priority + end));
     }
     // docker compose and others put prefixes before the line.
     let rest = super::prefix::strip(head);
     let skipped = head.len() - rest.len();
-    let (time, end) = (skipped > 0).then(|| in_head(rest, context)).flatten()?;
+    let is_other = rest.len() < head.trim_ascii_start().len();
+    let (time, end) = is_other.then(|| in_head(rest, None, context)).flatten()?;
     Some((time, priority + skipped + end))
 }
 
@@ -64,13 +102,25 @@ fn priority_length(line: &[u8]) -> usize {
     }
 }
 
-fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
-    for (count, start) in word_starts(head).take(WORDS_BEFORE_MAX + 1).enumerate() {
-        let rest = head.get(start..)?;
-        if let Some((time, length)) = leading(rest, context) {
+/// The time among the first words of `head`. `first` is the timestamp at its first word, if it was read.
+fn in_head(head: &[u8], first: Option<&FirstStamp>, context: &Context) -> Option<(Micros, usize)> {
+    let mut rest = head.trim_ascii_start();
+    for count in 0..=WORDS_BEFORE_MAX {
+        if rest.is_empty() {
+            break;
+        }
+        let start = head.len() - rest.len();
+        let stamp = match first {
+            Some(first) if count == 0 && first.start == Some(start) => first.found,
+            _ => bracketed(rest),
+        };
+        if let Some((stamp, length)) = stamp
+            && let Some(time) = stamp.resolve(context)
+        {
             return Some((time, start + length));
         }
-        let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or(rest);
+        let end = rest.iter().position(u8::is_ascii_whitespace);
+        let (word, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
         if let Some(inside) = after_level(word)
             && let Some((time, length)) = leading(rest.get(inside..)?, context)
         {
@@ -79,6 +129,7 @@ fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
         if !may_precede(word, count) {
             break;
         }
+        rest = after.trim_ascii_start();
     }
     access_log(head, context)
 }
@@ -113,15 +164,6 @@ pub(crate) fn whole(text: &[u8], context: &Context) -> Option<Micros> {
         .or_else(|| epoch::of_text(text))
 }
 
-/// The offsets at which the first words of a line start; brackets and quotes are part of the word.
-fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
-    let is_start = |&at: &usize| {
-        let is_blank = |at: usize| head.get(at).is_some_and(u8::is_ascii_whitespace);
-        !is_blank(at) && (at == 0 || is_blank(at - 1))
-    };
-    (0..head.len()).filter(is_start)
-}
-
 /// The offset of the bracket after a level, as in geth's `ERROR[02-17|14:30:15.123]`.
 fn after_level(word: &[u8]) -> Option<usize> {
     let open = memchr::memchr(b'[', word).filter(|open| *open > 2)?;
@@ -130,29 +172,30 @@ fn after_level(word: &[u8]) -> Option<usize> {
 
 /// Whether a time may follow `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
 fn may_precede(word: &[u8], count: usize) -> bool {
-    let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
-    let is_level = super::level_names::named(bare).is_some() || matches!(word, [_] | [_, b',']);
-    let is_bracketed = matches!(word, [b'[' | b'<' | b'(' | b'#', ..]);
-    let is_role =
-        memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
-    let is_number = word.iter().all(u8::is_ascii_digit);
-    let is_ruler = word
-        .iter()
-        .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'));
+    let is_level = || {
+        let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
+        super::level_names::named(bare).is_some() || matches!(word, [_] | [_, b','])
+    };
+    let is_role = || word.first().is_some_and(u8::is_ascii_digit) && word.contains(&b':');
+    let is_number = || count < 2 && word.iter().all(u8::is_ascii_digit);
+    let is_ruler = || {
+        word.iter()
+            .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'))
+    };
     // Kibana: `log   [14:30:15.123] [error] x`
     let is_kind = word == b"log";
-    is_level
+    matches!(word, [b'[' | b'<' | b'(' | b'#', ..] | [.., b']'])
         || is_kind
-        || is_ruler
-        || is_bracketed
-        || is_role
-        || (is_number && count < 2)
-        || word.ends_with(b"]")
+        || is_level()
+        || is_number()
+        || is_role()
+        || is_ruler()
 }
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.
 fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
-    if let Some(at) = words::find(head, b"audit(") {
+    const AUDIT: Needle<'_> = Needle::new(b"audit(");
+    if let Some(at) = AUDIT.find(head) {
         let from = at + b"audit(".len();
         let digits = head.get(from..)?;
         let end = digits.iter().position(|byte| *byte == b':')?;
@@ -235,6 +278,10 @@ mod tests {
         }
     }
 
+    fn stated_by(line: &str, context: &Context) -> Option<(Micros, usize)> {
+        stated(line.as_bytes(), &FirstStamp::of(line.as_bytes()), context)
+    }
+
     fn utc() -> Context {
         context("UTC", "2026-02-17T16:00:00Z")
     }
@@ -245,7 +292,7 @@ mod tests {
         let mut faults = vec![];
         for line in corpus.lines() {
             let (expected, line) = line.split_once('\t').unwrap();
-            let found = stated(line.as_bytes(), &utc());
+            let found = stated_by(line, &utc());
             let found = found.map_or("none".to_owned(), |(time, _)| time.to_string());
             if found != expected {
                 faults.push(format!("{expected}, found {found}: {line}"));
@@ -266,19 +313,21 @@ mod tests {
             // An hour that does not exist.
             ("2026-03-29 02:30:00 x", "2026-03-29T01:30:00.000000Z"),
         ] {
-            let found = stated(line.as_bytes(), &berlin).unwrap().0;
+            let found = stated_by(line, &berlin).unwrap().0;
             assert_eq!(found.to_string(), expected, "{line}");
         }
     }
 
     #[test]
     fn a_repeated_hour_is_resolved_to_the_one_nearer_to_the_writing() {
-        let line = b"2025-10-26 02:30:00 x";
+        let line = "2025-10-26 02:30:00 x";
         for (written, expected) in [
             ("2025-10-26T00:31:00Z", "2025-10-26T00:30:00.000000Z"),
             ("2025-10-26T01:31:00Z", "2025-10-26T01:30:00.000000Z"),
         ] {
-            let found = stated(line, &context("Europe/Berlin", written)).unwrap().0;
+            let found = stated_by(line, &context("Europe/Berlin", written))
+                .unwrap()
+                .0;
             assert_eq!(found.to_string(), expected, "{written}");
         }
     }
@@ -307,7 +356,7 @@ mod tests {
                 "2025-03-10T00:00:00.000000Z",
             ),
         ] {
-            let found = stated(line.as_bytes(), &context("UTC", written)).unwrap().0;
+            let found = stated_by(line, &context("UTC", written)).unwrap().0;
             assert_eq!(found.to_string(), expected, "{line} at {written}");
         }
     }
@@ -349,12 +398,12 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = stated(&line, &utc());
+            let _ = stated(&line, &FirstStamp::of(&line), &utc());
         }
 
         #[test]
         fn any_digits_are_read(line in "([0-9]{1,4}|Feb|Tue|PM|UTC|[-/:.,T \\[\\]+]){0,16}") {
-            let _ = stated(line.as_bytes(), &utc());
+            let _ = stated_by(&line, &utc());
         }
     }
 }

@@ -1,0 +1,289 @@
+//! Faults that programs report without naming a level: panics, failed tests, exceptions and the kernel's reports.
+//! [`forms`](super::forms) lists them.
+
+use crate::collect::recognise::prefix::without_uptime;
+use crate::collect::recognise::words::{
+    self, Needle, is_number, needle, split_once, starts_with_any,
+};
+use crate::record::Level;
+
+/// `panic: text` of Go, `thread 'main' panicked at src/main.rs:3:5:` of Rust, `Kernel panic - not syncing`, `fatal error: ` of Go.
+pub(super) fn panic(text: &[u8]) -> Option<Level> {
+    let starts = [
+        &b"panic: "[..],
+        b"fatal error: ",
+        b"Fatal error : ",
+        b"Kernel panic - ",
+        b"Segmentation fault",
+        b"SIGSEGV: segmentation violation",
+        b"SIGBUS: bus error",
+        b"Assertion failed",
+        b"terminate called ",
+        b"*** stack smashing detected",
+        b"*** Error in ",
+        b"double free or corruption",
+        b"free(): ",
+        b"malloc(): ",
+        b"corrupted size vs. prev_size",
+        b"Fatal Python error: ",
+        b"# A fatal error has been detected by the Java Runtime Environment",
+        b"Error occurred during initialization of VM",
+        b"http: panic serving ",
+        b"Aborted (core dumped)",
+        b"Bus error",
+        b"Illegal instruction",
+        b"Floating point exception",
+        b"Unhandled exception",
+        b"Unhandled Exception",
+    ];
+    if starts_with_any(text, &starts) {
+        return Some(Level::Error);
+    }
+    if text == b"Killed" || text == b"Aborted" {
+        return Some(Level::Error);
+    }
+    // The address sanitizer.
+    if text.starts_with(b"==") && words::find(text, needle!(b"==ERROR: ")).is_some_and(|at| at < 16)
+    {
+        return Some(Level::Error);
+    }
+    // Valgrind.
+    if text.starts_with(b"==")
+        && words::find(text, needle!(b"== Invalid ")).is_some_and(|at| at < 16)
+    {
+        return Some(Level::Error);
+    }
+    let is_rust = text.starts_with(b"thread '") && words::contains(text, needle!(b"panicked at "));
+    is_rust.then_some(Level::Error)
+}
+
+/// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` and `test x ... FAILED` of Rust, `E   assert 1 == 2` of
+/// pytest.
+pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
+    if text.starts_with(b"not ok ") {
+        // An expected failure in TAP is not a failure.
+        let is_expected = [&b"# TO\x44O"[..], b"# SKIP", b"# todo", b"# skip"]
+            .iter()
+            .any(|mark| words::contains(text, *mark));
+        let is_numbered = text.get(7).is_some_and(u8::is_ascii_digit);
+        return (is_numbered && !is_expected).then_some(Level::Error);
+    }
+    let starts = [
+        &b"--- FAIL: "[..],
+        b"FAIL\t",
+        b"test result: FAILED",
+        b"Failure/Error: ",
+        b"The following tests FAILED:",
+        b"Errors while running CTest",
+        b"FAILURES!",
+        b"ERRORS!",
+    ];
+    let has = |words: Needle<'_>| words::contains(text, words);
+    let is_numbered = text.first().is_some_and(u8::is_ascii_digit);
+    let is_jest = text.starts_with("\u{25cf} ".as_bytes()) && has(needle!(" \u{203a} ".as_bytes()));
+    let is_ctest = is_numbered
+        && has(needle!(b" Test "))
+        && (has(needle!(b"***Failed"))
+            || has(needle!(b"***Exception: "))
+            || has(needle!(b"***Timeout")));
+    let is_bazel = text.starts_with(b"//") && has(needle!(b" FAILED in "));
+    let is_gradle =
+        text.ends_with(b" FAILED") && has(needle!(b" > ")) && !text.starts_with(b"> Task ");
+    let is_failure = starts_with_any(text, &starts) || is_jest || is_ctest || is_bazel || is_gradle;
+    let is_rust = text.starts_with(b"test ") && text.ends_with(b" ... FAILED");
+    let is_pytest = text.starts_with(b"E   ") && !text.get(4..)?.trim_ascii().is_empty();
+    (is_failure || is_rust || is_pytest).then_some(Level::Error)
+}
+
+/// `Traceback (most recent call last):`, `Exception in thread "main" ...`, `Uncaught TypeError: text`.
+pub(super) fn exception(text: &[u8]) -> Option<Level> {
+    let starts = [
+        &b"Traceback (most recent call last)"[..],
+        b"Exception in thread ",
+        b"Exception Group Traceback",
+        b"+ Exception Group Traceback",
+        b"Caused by:",
+        b"** (EXIT",
+        b"Unhandled rejection ",
+        b"Uncaught ",
+        b"APPLICATION FAILED TO START",
+    ];
+    if starts_with_any(text, &starts) {
+        return Some(Level::Error);
+    }
+    // Composer and Symfony: `  [RuntimeException]`
+    let framed = text
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"));
+    if framed.is_some_and(|name| exception_name(name).is_some()) {
+        return Some(Level::Error);
+    }
+    is_elixir_exception(text).then_some(Level::Error)
+}
+
+/// Ruby: `a.rb:3:in 'pay': undefined method (NoMethodError)`.
+pub(super) fn ruby_place(text: &[u8]) -> Option<Level> {
+    let text = text.strip_suffix(b")")?;
+    let class = text.get(memchr::memrchr(b'(', text)? + 1..)?;
+    let is_class = class.ends_with(b"Error")
+        || class.ends_with(b"Exception")
+        || class.starts_with(b"Errno::E");
+    (is_class && words::contains(text, needle!(b":in "))).then_some(Level::Error)
+}
+
+/// The place of an uncaught exception of Node, with the lines that follow it.
+pub(super) fn node_place(text: &[u8]) -> Option<Level> {
+    is_node_place(text).then_some(Level::Error)
+}
+
+/// `ValueError: text`, `java.lang.IllegalStateException: text`, `Error: Cannot find module`.
+pub(super) fn named_exception(text: &[u8]) -> Option<Level> {
+    exception_name(text).map(|_| Level::Error)
+}
+
+/// Elixir: `** (RuntimeError) text`.
+fn is_elixir_exception(text: &[u8]) -> bool {
+    let name = text
+        .strip_prefix(b"** (")
+        .and_then(|rest| split_once(rest, b')'));
+    name.is_some_and(|(name, _)| {
+        name == b"Mix" || name.ends_with(b"Error") || name.ends_with(b"Exception")
+    })
+}
+
+/// The place that Node prints for an uncaught exception: a line that is only `/app/pay.js:3` or
+/// `node:internal/process:1143`.
+pub(crate) fn is_node_place(text: &[u8]) -> bool {
+    if !text.last().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    let colon = memchr::memrchr(b':', text).unwrap_or(0);
+    let (path, line) = (text.get(..colon), text.get(colon + 1..));
+    let is_line = line.is_some_and(is_number);
+    let is_module = |path: &[u8]| {
+        let endings = [&b".js"[..], b".mjs", b".cjs", b".ts"];
+        let is_file = path.starts_with(b"/") || path.starts_with(b"file:///");
+        path.starts_with(b"node:internal/")
+            || is_file && endings.iter().any(|end| path.ends_with(end))
+    };
+    is_line && path.is_some_and(|path| !path.contains(&b' ') && is_module(path))
+}
+
+/// `Errno::ECONNREFUSED: text`, `PG::ConnectionBad: text`, `ActiveRecord::RecordNotFound: text`.
+pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
+    const ENDS: [&str; 6] = [
+        "Error",
+        "Exception",
+        "NotFound",
+        "Invalid",
+        "Bad",
+        "Timeout",
+    ];
+    // Rails puts the id of the request before it, and the text in brackets: `[3f2b8a30-...] A::RoutingError (x):`
+    let tagged = text
+        .strip_prefix(b"[")
+        .and_then(|rest| split_once(rest, b']'));
+    let text = match tagged {
+        Some((tag, rest)) if tag.contains(&b'-') && !tag.contains(&b' ') => rest.trim_ascii_start(),
+        _ => text,
+    };
+    let bracket = text
+        .strip_suffix(b"):")
+        .and_then(|text| words::find(text, needle!(b" (")));
+    let colon = words::find(text, needle!(b": "));
+    let at = bracket.or(colon).filter(|&at| at < 128)?;
+    let name = text.get(..at).unwrap_or_default();
+    let parts = || {
+        name.split(|&byte| byte == b':')
+            .filter(|part| !part.is_empty())
+    };
+    let is_constant = parts().all(|part| {
+        part.first().is_some_and(u8::is_ascii_uppercase)
+            && part.iter().all(u8::is_ascii_alphanumeric)
+    });
+    let is_error =
+        name.starts_with(b"Errno::E") || ENDS.iter().any(|end| name.ends_with(end.as_bytes()));
+    (is_constant && is_error && words::contains(name, needle!(b"::"))).then_some(Level::Error)
+}
+
+/// Kernel reports of serious faults, with or without a time before them.
+pub(super) fn kernel(text: &[u8]) -> Option<Level> {
+    // In a syslog file the kernel has a tag.
+    let head = text.get(..64).unwrap_or(text);
+    let tagged = match text.strip_prefix(b"kernel: ") {
+        Some(rest) => Some(rest),
+        None => words::find(head, needle!(b" kernel: ")).and_then(|at| text.get(at + 9..)),
+    };
+    let text = without_uptime(tagged.unwrap_or(text));
+    let errors = [
+        &b"BUG: "[..],
+        b"kernel BUG at ",
+        b"EXT4-fs error ",
+        b"Buffer I/O error ",
+        b"Kernel panic - ",
+        b"blk_update_request: I/O error",
+        b"critical medium error",
+        b"critical target error",
+        b"traps: ",
+        b"Oops: ",
+        b"Oops[",
+        b"general protection fault",
+        b"Unable to handle kernel",
+        b"Out of memory: Killed process",
+        b"Memory cgroup out of memory: Killed process",
+        b"watchdog: BUG: ",
+        b"rcu: INFO: rcu_",
+        b"Internal error: ",
+        b"stack segment",
+    ];
+    if starts_with_any(text, &errors) {
+        return Some(Level::Error);
+    }
+    let is_oom = words::contains(text, needle!(b" invoked oom-killer: "));
+    let is_hung = text.starts_with(b"INFO: task ")
+        && words::contains(text, needle!(b" blocked for more than "));
+    // `app[123]: segfault at 0 ip ...`; `I/O error, dev sda, sector 7`; `EXT4-fs (sda1): I/O error while writing superblock`
+    let has = |words: Needle<'_>| words::contains(text, words);
+    let is_crash = has(needle!(b"]: segfault at ")) && has(needle!(b" ip "));
+    let is_disk = has(needle!(b"I/O error, dev "))
+        || (text.starts_with(b"EXT4-fs (")
+            || text.starts_with(b"XFS (")
+            || text.starts_with(b"BTRFS "))
+            && (has(needle!(b"): I/O error"))
+                || has(needle!(b": error "))
+                || has(needle!(b"orruption")));
+    if is_oom || is_hung || is_crash || is_disk {
+        return Some(Level::Error);
+    }
+    let is_warning =
+        text.starts_with(b"WARNING: CPU: ") || text.starts_with(b"------------[ cut here ]");
+    is_warning.then_some(Level::Warn)
+}
+
+/// The name of the exception at the start of a text, followed by a colon and a blank, or by the end of the text.
+pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
+    let is_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'\\');
+    let end = text.iter().take_while(|byte| is_name(byte)).count();
+    let (name, after) = text.split_at_checked(end)?;
+    let is_end = matches!(after, [] | [b':'] | [b':', b' ', ..] | [b' ', b'[', ..])
+        || after.starts_with(b" (0x");
+    if !is_end || end < 8 {
+        return None;
+    }
+    let last = name
+        .rsplit(|byte| matches!(byte, b'.' | b'\\' | b'$'))
+        .next()?;
+    let is_exception = [
+        "Exception",
+        "Error",
+        "Exit",
+        "Interrupt",
+        "Throwable",
+        "Fault",
+    ]
+    .iter()
+    .any(|suffix| last.len() > suffix.len() && last.ends_with(suffix.as_bytes()));
+    let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
+    (is_exception && is_start).then_some(name)
+}

@@ -1,11 +1,12 @@
 //! The speed of redaction: megabytes of message bytes per second of processor time, the best of several rounds.
 //! Processor time excludes other load, so that a busy machine can be used. `cargo bench --bench redact [-- FILE...]`:
 //! with files, only their lines are measured, and changed lines are listed. With `pairs` instead of files, texts are
-//! measured that repeat each literal of each rule in each surrounding, from 64 KiB to 1 MiB: the slowest are listed,
-//! and those whose time is not linear.
+//! measured that repeat each literal of the rules in each surrounding: all of 16 and 64 KiB, and of 256 KiB and 1 MiB the
+//! slowest and those that grew most. The slowest are listed, and those whose time is not linear. It takes a minute.
 
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use vmlog::record::Level;
 use vmlog::record::Metadata;
@@ -178,48 +179,97 @@ const SURROUNDINGS: &[(&str, &str)] = &[
     ("1aA.", "-"),
 ];
 
+/// A text that repeats a literal in a surrounding, with its times.
+struct Repeated {
+    unit: String,
+    /// Sizes in bytes, ascending, with the seconds that each took.
+    steps: Vec<(usize, f64)>,
+}
+
+impl Repeated {
+    fn measure(&mut self, bytes: usize, redactor: &Redactor) {
+        let text = self.unit.repeat(bytes / self.unit.len());
+        // a short text that was disturbed would look slow, or make a longer one look fast
+        let seconds = best_seconds(if bytes < 128 << 10 { 2 } else { 1 }, || {
+            drop(black_box(redactor.redact_text(black_box(&text))));
+        });
+        self.steps.push((text.len(), seconds));
+    }
+
+    /// Megabytes a second, at worst.
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    fn speed(&self) -> f64 {
+        let speeds = self
+            .steps
+            .iter()
+            .map(|(bytes, seconds)| *bytes as f64 / seconds / 1e6);
+        speeds.fold(f64::INFINITY, f64::min)
+    }
+
+    /// How much longer the last step took than the one before, which was a quarter as long.
+    fn growth(&self) -> f64 {
+        match self.steps[..] {
+            [.., (_, one), (_, four)] => four / one,
+            _ => 0.0,
+        }
+    }
+}
+
 /// Measures texts that repeat a literal in a surrounding: their speed, and whether their time is linear.
 fn pairs(redactor: &Redactor) {
     /// Quadratic time would be 16 times as long.
     const GROWTH_MAX: f64 = 8.0;
-    /// Shorter times cannot be compared.
-    const SECONDS_MIN: f64 = 0.002;
-    let mut found = Vec::new();
-    for literal in RULES.iter().flat_map(vmlog::redact::Rule::literals) {
-        for (before, after) in SURROUNDINGS {
-            let unit = format!("{before}{literal}{after}");
-            let seconds = |bytes: usize| {
-                let text = unit.repeat(bytes / unit.len());
-                best_seconds(1, || {
-                    drop(black_box(redactor.redact_text(black_box(&text))));
-                })
-            };
-            let short = seconds(64 << 10);
-            let long = (64 << 10, short, unit.clone());
-            let mut steps = vec![long];
-            if short > SECONDS_MIN / 4.0 {
-                let bytes = 256 << 10;
-                steps.push((bytes, seconds(bytes), unit.clone()));
-                let bytes = 1 << 20;
-                steps.push((bytes, seconds(bytes), unit.clone()));
-            }
-            for pair in steps.windows(2) {
-                if let [(_, one, unit), (bytes, four, _)] = pair
-                    && *four > SECONDS_MIN
-                    && four / one > GROWTH_MAX
-                {
-                    println!("{unit:?}: {one:.4} s, then {four:.4} s at {bytes} bytes");
-                }
-            }
-            found.extend(steps.pop());
+    /// Number of texts, the slowest and as many that grew most, that are measured at larger sizes.
+    const LARGE: usize = 100;
+    let started = processor_seconds();
+    let literals: BTreeSet<_> = RULES
+        .iter()
+        .flat_map(vmlog::redact::Rule::literals)
+        .collect();
+    let unit = |literal: &str| {
+        let around = SURROUNDINGS.iter();
+        let units = around.map(|(before, after)| format!("{before}{literal}{after}"));
+        units.collect::<Vec<_>>()
+    };
+    let units = literals.into_iter().flat_map(unit);
+    let steps = Vec::new();
+    let mut texts: Vec<_> = units
+        .map(|unit| Repeated {
+            unit,
+            steps: steps.clone(),
+        })
+        .collect();
+    for text in &mut texts {
+        for kib in [16, 64] {
+            text.measure(kib << 10, redactor);
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-    let speed = |(bytes, seconds, _): &(usize, f64, String)| *bytes as f64 / seconds / 1e6;
-    found.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
-    println!("{} texts; the slowest:", found.len());
-    for slow in found.iter().take(20) {
-        println!("{:>9.1} MB/s {:?}", speed(slow), slow.2);
+    texts.sort_by(|a, b| b.growth().total_cmp(&a.growth()));
+    let (grown, others) = texts.split_at_mut(LARGE);
+    others.sort_by(|a, b| a.speed().total_cmp(&b.speed()));
+    let mut nonlinear = 0;
+    for text in grown.iter_mut().chain(&mut others[..LARGE]) {
+        for kib in [256, 1024] {
+            text.measure(kib << 10, redactor);
+            if text.growth() > GROWTH_MAX {
+                nonlinear += 1;
+                println!("{:?} is not linear: {:.4?}", text.unit, text.steps);
+            }
+        }
+    }
+    texts.sort_by(|a, b| a.speed().total_cmp(&b.speed()));
+    let seconds = processor_seconds() - started;
+    println!(
+        "{} texts in {seconds:.0} s, {nonlinear} not linear; the slowest:",
+        texts.len()
+    );
+    for slow in texts.iter().take(10) {
+        let largest = slow.steps.last().map_or(0, |(bytes, _)| bytes >> 10);
+        println!(
+            "{:>9.1} MB/s up to {largest:>4} KiB {:?}",
+            slow.speed(),
+            slow.unit
+        );
     }
 }
 

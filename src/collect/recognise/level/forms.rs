@@ -80,7 +80,7 @@ static FORMS: [FormRow; 63] = [
 ];
 
 static ROWS: RowsByStart = rows_by_start(&FORMS);
-static ALTERNATIVES: [u64; FORMS.len()] = alternatives(&FORMS);
+static ALTERNATIVES: [u128; FORMS.len()] = alternatives(&FORMS);
 
 /// The level of the first form that `text` has. `bytes` are those of the text, perhaps with those of text around it.
 pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Level> {

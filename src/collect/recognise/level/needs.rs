@@ -68,12 +68,12 @@ impl FormRow {
 }
 
 /// For each byte the rows of texts that begin with it, as bits.
-pub(super) type RowsByStart = [u64; 256];
+pub(super) type RowsByStart = [u128; 256];
 
 /// Sorts rows by the beginnings of their texts.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
 pub(super) const fn rows_by_start(forms: &[FormRow]) -> RowsByStart {
-    assert!(forms.len() <= 64, "each row has a bit");
+    assert!(forms.len() <= 128, "each row has a bit");
     let mut rows = [0; 256];
     let mut row = 0;
     while row < forms.len() {
@@ -100,7 +100,7 @@ pub(super) const fn rows_by_start(forms: &[FormRow]) -> RowsByStart {
 
 /// For each row the later rows with the same form, as bits.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
-pub(super) const fn alternatives<const ROWS: usize>(forms: &[FormRow; ROWS]) -> [u64; ROWS] {
+pub(super) const fn alternatives<const ROWS: usize>(forms: &[FormRow; ROWS]) -> [u128; ROWS] {
     let mut rows = [0; ROWS];
     let mut row = ROWS - 1;
     while row > 0 {

@@ -198,8 +198,8 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
             || said.ends_with(b": Start request repeated too quickly.")
     };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
-    let is_core_dump =
-        words::contains(head, needle!(b"systemd-coredump[")) && words::contains(text, b" dumped core.");
+    let is_core_dump = words::contains(head, needle!(b"systemd-coredump["))
+        && words::contains(text, b" dumped core.");
     if is_core_dump {
         return Some(Level::Error);
     }
@@ -294,6 +294,25 @@ pub(super) fn go_compiler(text: &[u8]) -> Option<Level> {
     let (column, rest) = split_once(rest, b':')?;
     let is_place = is_number(line) && is_number(column) && rest.starts_with(b" ");
     is_place.then_some(Level::Error)
+}
+
+/// Modules that Go cannot use: `go: example.com/x@v1.2.3: invalid version: unknown revision v1.2.3`.
+fn is_go_module(text: &[u8]) -> bool {
+    let module = text
+        .strip_prefix(b"go: ")
+        .and_then(|rest| split_once(rest, b' '))
+        .map(|(module, _)| module);
+    module.is_some_and(|module| module.ends_with(b":") && words::contains(module, b"@v"))
+}
+
+/// Packer: `==> amazon-ebs.web: Error waiting for instance: timeout`, `Build 'amazon-ebs.web' errored after 3 minutes: x`.
+fn is_packer(text: &[u8]) -> bool {
+    let step = text
+        .strip_prefix(b"==> ")
+        .and_then(|rest| split_once(rest, b':'));
+    let is_step =
+        step.is_some_and(|(name, said)| !name.contains(&b' ') && said.starts_with(b" Error "));
+    is_step || text.starts_with(b"Build '") && words::contains(text, b"' errored after ")
 }
 
 /// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:

@@ -1,6 +1,7 @@
 //! The level among the first words of a line: time, host, process, thread, logger and level, in any order. The search
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
+use super::head_word::{COLON, DIGIT, DOT, HeadWord, OPEN, PAIR, SLASH, next_word};
 use super::needs::ByteSet;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
@@ -37,71 +38,6 @@ struct HeadBefore {
     is_open: bool,
     /// The line starts with a bracket that contains several words.
     is_bracketed: bool,
-}
-
-/// A word, and the kinds of bytes in it.
-#[derive(Debug, Clone, Copy, Default)]
-struct HeadWord<'a> {
-    text: &'a [u8],
-    kinds: u8,
-}
-
-/// The kinds of bytes that decide which forms a word may have.
-const DIGIT: u8 = 1;
-const DOT: u8 = 2;
-const SLASH: u8 = 4;
-const COLON: u8 = 8;
-/// A bracket that is opened.
-const OPEN: u8 = 16;
-/// A sign between a name and a value.
-const PAIR: u8 = 32;
-/// A blank or a bar, which ends a word.
-const BREAK: u8 = 64;
-
-static KINDS: [u8; 256] = kinds();
-
-#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
-const fn kinds() -> [u8; 256] {
-    let mut kinds = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        kinds[byte as usize] = match byte {
-            b'0'..=b'9' => DIGIT,
-            b'.' => DOT,
-            b'/' => SLASH,
-            b':' => COLON,
-            b'[' | b'(' | b'<' => OPEN,
-            b'=' | b'@' => PAIR,
-            b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'|' => BREAK,
-            _ => 0,
-        };
-        if byte == u8::MAX {
-            return kinds;
-        }
-        byte += 1;
-    }
-}
-
-impl HeadWord<'_> {
-    fn has(self, kind: u8) -> bool {
-        self.kinds & kind != 0
-    }
-}
-
-/// The next word, which is removed from `rest`.
-fn next_word<'a>(rest: &mut &'a [u8]) -> Option<HeadWord<'a>> {
-    let kind_of = |byte: &u8| KINDS.get(usize::from(*byte)).copied().unwrap_or(0);
-    let start = rest.iter().position(|byte| kind_of(byte) != BREAK)?;
-    let text = rest.get(start..)?;
-    let mut kinds = 0;
-    let end = text.iter().position(|byte| {
-        let kind = kind_of(byte);
-        kinds |= kind;
-        kind == BREAK
-    });
-    let (text, after) = text.split_at_checked(end.unwrap_or(text.len()))?;
-    *rest = after;
-    Some(HeadWord { text, kinds })
 }
 
 /// The level that the head of `text` states; `text` contains no colour codes, and `bytes` are those in it.

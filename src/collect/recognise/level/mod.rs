@@ -5,6 +5,7 @@ mod faults;
 mod fields;
 mod forms;
 mod head;
+mod head_word;
 mod json;
 mod marks;
 mod needs;

@@ -144,7 +144,7 @@ impl WordSet {
 pub(crate) struct WordLengths([u16; 32]);
 
 impl WordLengths {
-    /// The longest words that are told apart.
+    /// The longest words that are distinguished.
     const LENGTH_MAX: usize = 15;
 
     pub(crate) const NONE: Self = Self([0; 32]);

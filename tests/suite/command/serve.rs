@@ -328,5 +328,6 @@ fn records_with_much_metadata_do_not_fill_the_memory() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let kib = resident_kib(server.pid());
-    assert!(kib < 20 << 10, "{kib} KiB");
+    // all records at once would take twice as much
+    assert!(kib < 24 << 10, "{kib} KiB");
 }

@@ -1,5 +1,5 @@
-//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git and
-//! terraform. The line after them states its time and level.
+//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo
+//! and terraform. The line after them states its time and level.
 
 use super::level_names;
 use super::words::{Needle, is_capitals, is_number, split_once};
@@ -31,7 +31,7 @@ pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
 /// The text after the prefixes; each kind may occur once.
 pub(crate) fn strip(text: &[u8]) -> &[u8] {
     let mut rest = text.trim_ascii_start();
-    for prefix in [compose, buildkit, remote, frame] {
+    for prefix in [compose, buildkit, remote, frame, task] {
         rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
     }
     rest
@@ -74,6 +74,27 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
 /// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
+}
+
+/// Turborepo: `web:build: text`, `@acme/web:build: text`.
+fn task(text: &[u8]) -> Option<&[u8]> {
+    let (word, _) = split_once(text.get(..PREFIX_MAX).unwrap_or(text), b' ')?;
+    let (package, task) = split_once(word.strip_suffix(b":")?, b':')?;
+    let is_package = |byte: &u8| {
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'@' | b'/' | b'-' | b'_')
+    };
+    let is_task = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_');
+    let is_named = package.iter().all(is_package)
+        && matches!(package, [b'a'..=b'z' | b'@', ..])
+        && matches!(task, [b'a'..=b'z', ..])
+        && task.iter().all(is_task);
+    let is_level = || {
+        let mut words = [package, task].into_iter();
+        words.any(|word| level_names::named(word).is_some())
+    };
+    (is_named && !is_level()).then(|| text.get(word.len() + 1..))?
 }
 
 /// The program of a line of a syslog file, and the text after it: `web1 kernel: text`, `web1 app[7]: text`, with BusyBox
@@ -139,6 +160,9 @@ mod tests {
             ("#12 ERROR: process", "ERROR: process"),
             ("remote: error: denied", "error: denied"),
             ("\u{2502} Error: invalid", "Error: invalid"),
+            ("@acme/web:build: error x", "error x"),
+            ("web:error: x", "web:error: x"),
+            ("a.c:12: x", "a.c:12: x"),
             ("a b | c", "a b | c"),
             ("# FAIL: 0", "# FAIL: 0"),
         ] {

@@ -35,6 +35,7 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
         b"Floating point exception",
         b"Unhandled exception",
         b"Unhandled Exception",
+        b"Terminating due to java.lang.OutOfMemoryError",
     ];
     if starts_with_any(text, &starts) {
         return Some(Level::Error);

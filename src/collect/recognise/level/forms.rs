@@ -2,7 +2,7 @@
 //! says what its form needs, so that the others are not tried.
 
 use super::needs::{ByteSet, FormRow, RowsByStart, alternatives, rows_by_start};
-use super::{faults, marks, programs, tools};
+use super::{faults, marks, programs, system_errors, tools};
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
 
@@ -13,7 +13,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 63] = [
+static FORMS: [FormRow; 69] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").has(b": "),
@@ -31,16 +31,17 @@ static FORMS: [FormRow; 63] = [
     FormRow::new(Rule::LanguageWarning, programs::jvm_warning).has(b" VM warning: "),
     FormRow::new(Rule::LanguageWarning, programs::language_warning).has(b"Warning: "),
     FormRow::new(Rule::Compiler, programs::in_project).has(b" : r"),
+    FormRow::new(Rule::Compiler, programs::linker).has(b": defntio`"),
     FormRow::new(Rule::Compiler, programs::at_place).has(b" "),
     FormRow::new(Rule::Tabbed, programs::tabbed).starts(DIGITS).has(b"\t"),
-    FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIU="),
+    FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT="),
     FormRow::new(Rule::Systemd, tools::systemd).has(b"systemd["),
     FormRow::new(Rule::Systemd, tools::systemd).or().has(b"systemd: "),
     FormRow::new(Rule::Systemd, tools::systemd).or().starts(b"J").has(b"Job for failed because"),
     FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".: ailed"),
     FormRow::new(Rule::BuildTool, tools::go_compiler).labelled().has(b".go: "),
     FormRow::new(Rule::BuildTool, tools::go_compiler).or().starts(b" \t\n\x0c\r").has(b".go: "),
-    FormRow::new(Rule::BuildTool, tools::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gy\xe2"),
+    FormRow::new(Rule::BuildTool, tools::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gyUH\xe2"),
     FormRow::new(Rule::Linter, tools::linter).starts(b" 0123456789\xe2").has(b"r"),
     FormRow::new(Rule::Client, tools::client).starts(b"ACDENOPRSTUWdefu"),
     FormRow::new(Rule::Client, tools::client).or().starts(DIGITS).has(b" Warning"),
@@ -52,6 +53,9 @@ static FORMS: [FormRow; 63] = [
     FormRow::new(Rule::Client, tools::client).or().has(b" has no server available"),
     FormRow::new(Rule::Ansible, tools::ansible).has(b" : ok= unreachable= failed="),
     FormRow::new(Rule::Annotation, marks::annotation).starts(b":#"),
+    FormRow::new(Rule::Letter, marks::websphere).starts(HEXADECIMAL).has(b" "),
+    FormRow::new(Rule::ProgramWord, marks::npm_log).starts(DIGITS).has(b" ero"),
+    FormRow::new(Rule::ProgramWord, marks::npm_log).or().starts(DIGITS).has(b" wan"),
     FormRow::new(Rule::Ceph, marks::ceph).has(b" : cluster ["),
     FormRow::new(Rule::Ceph, marks::ceph).or().starts(HEXADECIMAL).has(b" -"),
     FormRow::new(Rule::Exim, marks::exim).starts(ALPHANUMERIC).has(b" -"),
@@ -75,8 +79,10 @@ static FORMS: [FormRow; 63] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().has(b": segfault at ip "),
     FormRow::new(Rule::Kernel, faults::kernel).or().has(b"I/O error dev "),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, tools::tool).starts(b"F>aA/"),
+    FormRow::new(Rule::Tool, tools::tool).starts(b"FCU>aA/"),
     FormRow::new(Rule::Tool, tools::tool).or().starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled().has(b": "),
+    FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
+    FormRow::new(Rule::Tool, system_errors::of_runc).labelled().has(b".: caused exec"),
 ];
 
 static ROWS: RowsByStart = rows_by_start(&FORMS);

@@ -40,8 +40,14 @@ struct HeadBefore {
     is_bracketed: bool,
 }
 
-/// The level that the head of `text` states; `text` contains no colour codes, and `bytes` are those in it.
-pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Level> {
+/// The level that the head of `text` states; `text` contains no colour codes, `bytes` are those in it, and `after_stamp` is the offset of the text
+/// after the timestamp at its start.
+pub(super) fn stated(
+    text: &[u8],
+    bytes: ByteSet,
+    rules: RuleSet,
+    after_stamp: Option<usize>,
+) -> Option<Level> {
     let mut before = HeadBefore::default();
     if bytes.has_bar() {
         let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
@@ -49,8 +55,15 @@ pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Leve
         before.is_piped = memchr::memchr_iter(b'|', text).nth(1).is_some();
     }
     let mut rest = text;
+    let mut places = 0..WORDS_MAX;
+    if let Some((stamp, after)) = after_stamp.and_then(|end| text.split_at_checked(end)) {
+        before.has_stamp = true;
+        before.is_bracketed = stamp.starts_with(b"[") && !stamp.contains(&b']');
+        rest = after;
+        places.start = 1;
+    }
     let mut following = next_word(&mut rest);
-    for place in 0..WORDS_MAX {
+    for place in places {
         let word = following?;
         following = next_word(&mut rest);
         let next = following.unwrap_or_default();
@@ -148,6 +161,12 @@ fn in_marked_word(
     }
     if may(Rule::Bracket, before.is_open)
         && let Some(level) = closed(text).and_then(level_names::named)
+    {
+        return Some(level);
+    }
+    // Chromium: `[0217/143015.123:ERROR:gpu_init.cc(523)]`, after the time
+    if may(Rule::Bracket, before.is_bracketed && word.has(COLON))
+        && let Some(level) = closed(text).and_then(|inner| in_bracket(inner, false))
     {
         return Some(level);
     }
@@ -258,10 +277,12 @@ fn with_component(word: &[u8]) -> Option<Level> {
     level_names::named(level).filter(|_| is_component && level.len() > 3)
 }
 
-/// `ERROR/MainProcess]`.
+/// `ERROR/MainProcess]` of Celery, `thread/ERROR]:` of Minecraft.
 fn celery(word: &[u8]) -> Option<Level> {
-    let (level, _) = split_once(word.strip_suffix(b"]")?, b'/')?;
-    level_names::named(level).filter(|_| is_capitals(level))
+    let word = word.strip_suffix(b":").unwrap_or(word);
+    let (first, second) = split_once(word.strip_suffix(b"]")?, b'/')?;
+    let named = |word| level_names::named(word).filter(|_| is_capitals(word));
+    named(first).or_else(|| named(second))
 }
 
 /// `12 FAILED, 3 passed`, `7 ERROR`: a word counted by the number before it.
@@ -427,10 +448,10 @@ fn is_tag(word: &[u8]) -> bool {
     name.len() > 1 && name.iter().all(is_name) && !is_setting
 }
 
-/// npm and dpkg write levels as bare words after their names.
+/// npm, lerna and dpkg write levels as bare words after their names.
 fn writes_bare_levels(word: &[u8]) -> bool {
     let name = word.strip_suffix(b":").unwrap_or(word);
-    name == b"npm"
+    matches!(name, b"npm" | b"lerna")
         || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
 }
 
@@ -449,7 +470,11 @@ fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> b
     is_separator(next.text)
         || matches!(
             text,
-            [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b',']
+            [b'[' | b'(' | b'<' | b'{', ..]
+                | [.., b']' | b')' | b'}']
+                | b"npm"
+                | b"lerna"
+                | [_, b',']
         )
         || word.has(PAIR) && is_pair(text)
         || is_symbol(text)

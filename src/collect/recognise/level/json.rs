@@ -27,10 +27,16 @@ const WORD_FIELDS: &[&str] = &[
     "log.level",
     "@loglevel",
     "logseverity",
+    "sev",
     "priority",
     "label",
     "status",
+    "type",
+    "at",
 ];
+
+/// Fields that the lines of a log have, and settings and states have not.
+const LINE_FIELDS: &[&str] = &["msg", "message", "time", "ts", "timestamp"];
 
 /// Objects that contain a level, and the name of the level's field in them.
 const INNER_FIELDS: &[(&str, &str)] = &[
@@ -73,8 +79,7 @@ pub(crate) fn stated_in_pairs(fields: &FieldList<'_>) -> Option<FoundField> {
     let found = in_words(fields).or_else(|| in_numbers(fields))?;
     // `LOG_LEVEL=error node app.js` is a setting and does not state a level.
     let is_setting = matches!(found.1, "loglevel" | "log_level");
-    let is_line = || fields.has_any(&["msg", "message", "time", "ts", "timestamp"]);
-    (!is_setting || is_line()).then_some(found)
+    (!is_setting || fields.has_any(LINE_FIELDS)).then_some(found)
 }
 
 fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
@@ -82,11 +87,13 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
         let FieldValue::Text(text) = fields.get(name.as_bytes())? else {
             return None;
         };
-        // These three fields often have another meaning, so only a word that loggers use counts.
+        // These fields often have another meaning, so only a word that loggers use counts.
         let level = match name {
             "priority" | "label" | "status" => {
                 level_names::named(text).filter(|_| is_level_word(text))
             }
+            "type" | "at" => level_names::named(text)
+                .filter(|_| is_level_word(text) && fields.has_any(LINE_FIELDS)),
             _ => level_names::of_field(text),
         };
         Some((level?, name))
@@ -357,6 +364,8 @@ mod tests {
                 r#"{"level":"error","msg":"x"}"#,
                 r#"{"time":"t","Severity" : "CRITICAL"}"#,
                 r#"{"level":"loud","severity":"error"}"#,
+                r#"{"sev":"ERR","msg":"x"}"#,
+                r#"{"type":"error","timestamp":"t","message":"x"}"#,
                 r#"{"a\"level":"debug","log.level":"fatal"}"#,
                 r#"{"list":["level","debug"],"levelname":"ERROR"}"#,
                 r#"{"level":400,"level_name":"ERROR"}"#,
@@ -446,6 +455,8 @@ mod tests {
                 r#"{"level":"loud"}"#,
                 r#"{"request":"GET /a?level=error HTTP/1.1","status":200,"msg":"served"}"#,
                 r#"{"status":"failed","msg":"job"}"#,
+                r#"{"type":"error","code":7}"#,
+                r#"{"type":"success","msg":"x"}"#,
                 r#"{"level":7000000,"msg":"x"}"#,
                 r#"{"ts":1.5,"v":4,"msg":"x","err":"y"}"#,
                 "{",

@@ -74,6 +74,47 @@ pub(super) fn ceph(text: &[u8]) -> Option<Level> {
     (is_thread && rest.starts_with(b"-1 ")).then_some(Level::Error)
 }
 
+/// WebSphere and Open Liberty, after the time: thread, logger and a letter: `00000001 WsServerImpl  E   WSVR0009E: x`.
+pub(super) fn websphere(text: &[u8]) -> Option<Level> {
+    let (thread, rest) = split_once(text, b' ')?;
+    let (logger, rest) = split_once(rest, b' ')?;
+    let (letter, _) = split_once(rest.trim_ascii_start(), b' ')?;
+    let is_thread = thread.len() == 8 && thread.iter().all(u8::is_ascii_hexdigit);
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
+    let is_logger = logger.len() > 2 && logger.iter().all(is_name);
+    match letter {
+        _ if !is_thread || !is_logger => None,
+        b"E" | b"F" => Some(Level::Error),
+        b"W" => Some(Level::Warn),
+        b"A" | b"I" | b"R" | b"O" | b"C" => Some(Level::Info),
+        _ => None,
+    }
+}
+
+/// The files that npm keeps of its runs: `12 error code ELIFECYCLE`, `7 warn deprecated x`.
+pub(super) fn npm_log(text: &[u8]) -> Option<Level> {
+    const OF_ERRORS: [&[u8]; 8] = [
+        b"code", b"errno", b"syscall", b"path", b"signal", b"command", b"network", b"A",
+    ];
+    let mut words = text.splitn(4, |&byte| byte == b' ');
+    let number = words.next().filter(|number| is_number(number))?;
+    let (level, next) = (words.next()?, words.next()?);
+    let is_status = next.len() == 3 && is_number(next);
+    match level {
+        _ if number.len() > 6 => None,
+        b"error" if OF_ERRORS.contains(&next) || is_status => Some(Level::Error),
+        b"warn"
+            if matches!(
+                next,
+                b"deprecated" | b"ERESOLVE" | b"config" | b"EBADENGINE"
+            ) =>
+        {
+            Some(Level::Warn)
+        }
+        _ => None,
+    }
+}
+
 /// Exim, after the time: `1tj4Xy-000000004Zk-0abC ** ann@example.com: x` failed, `==` was deferred.
 pub(super) fn exim(text: &[u8]) -> Option<Level> {
     let (id, rest) = text.split_at_checked(match text {

@@ -10,6 +10,7 @@ mod json;
 mod marks;
 mod needs;
 mod programs;
+mod system_errors;
 mod tools;
 
 pub(crate) use faults::{exception_name, is_node_place};
@@ -86,7 +87,7 @@ fn in_text(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
     let near = text.whole.get(..HEAD_MAX).unwrap_or(text.whole);
     let bytes = ByteSet::of_line(near);
     forms::stated(near, bytes, rules)
-        .or_else(|| head::stated(near, bytes, rules))
+        .or_else(|| head::stated(near, bytes, rules, text.after_stamp()))
         .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, bytes, rules))
 }
 
@@ -107,7 +108,7 @@ impl<'a> StampedText<'a> {
 
     /// The offset of the text after the time, which programs write before forms of their own.
     fn after_stamp(&self) -> Option<usize> {
-        let is_stamp = matches!(self.whole, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
+        let is_stamp = matches!(self.whole, [b'[' | b'<' | b'0'..=b'9' | b'A'..=b'Z', ..]);
         let length = || *self.stamp.get_or_init(|| stamp::length(self.whole));
         let length = is_stamp.then(length).flatten()?;
         let rest = self.whole.get(length..)?;

@@ -122,6 +122,16 @@ pub(super) fn glib(text: &[u8]) -> Option<Level> {
     }
 }
 
+/// The linker, after a place: `main.c:(.text+0x1a): undefined reference to `f'`, `multiple definition of `f'; b.o:b.c:1: first defined here`.
+pub(super) fn linker(text: &[u8]) -> Option<Level> {
+    let marks = [
+        needle!(b": undefined reference to `"),
+        needle!(b": multiple definition of `"),
+    ];
+    let is_fault = marks.iter().any(|mark| words::contains(text, *mark));
+    is_fault.then_some(Level::Error)
+}
+
 /// Xorg: `[    12.345] (EE) text`.
 pub(super) fn xorg(text: &[u8]) -> Option<Level> {
     match without_uptime(text).first_chunk::<4>()? {

@@ -1,42 +1,13 @@
 //! Forms of tools that report a failure without naming a level: shells, package managers, build tools, service
 //! managers and clients. [`forms`](super::forms) lists them.
 
+use super::system_errors;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::{self, is_number, needle, split_once, starts_with_any};
 use crate::record::Level;
 
 /// How far from the start of a line a tool's word for a failure is searched.
 const HEAD_MAX: usize = 200;
-
-/// The texts of the errors that programs get from the system, as `strerror` gives them.
-const SYSTEM_ERRORS: &[&str] = &[
-    "No such file or directory",
-    "Permission denied",
-    "Operation not permitted",
-    "No space left on device",
-    "Read-only file system",
-    "Not a directory",
-    "Is a directory",
-    "Directory not empty",
-    "File exists",
-    "Device or resource busy",
-    "Cannot allocate memory",
-    "Connection refused",
-    "Connection timed out",
-    "Connection reset by peer",
-    "Network is unreachable",
-    "No route to host",
-    "Address already in use",
-    "Too many open files",
-    "Input/output error",
-    "Exec format error",
-    "Broken pipe",
-    "Resource temporarily unavailable",
-    "Text file busy",
-    "Argument list too long",
-    "command not found",
-    "not found",
-];
 
 /// Phrases that tools write after their name before they give up.
 const FAILURES: &[&str] = &[
@@ -61,6 +32,9 @@ const FAILURES: &[&str] = &[
     "no valid OpenPGP data",
     "dependency problems prevent configuration",
     "wrong fs type",
+    "special device ",
+    "Exiting with failure status",
+    "Permission denied (",
 ];
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
@@ -73,7 +47,7 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
     }
     let (name, rest) = split_once(text, b':')?;
     let is_name = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+')
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'@')
     };
     let is_tool = name.len() <= 64
         && name
@@ -93,20 +67,9 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         || message.starts_with(b"user error (")
         || starts_with_failure(message)
         || names_failure(message)
+        || names_line(message)
         || after_path(message).is_some_and(starts_with_failure);
-    // After a path or another message: `x: No such file or directory`, `[Errno 2] No such file or directory`. rsync
-    // appends the number of the error: ` (2)`.
-    let numbered = message.strip_suffix(b")").and_then(|rest| {
-        let at = memchr::memrchr(b'(', rest)?;
-        let is_code = rest.get(at + 1..).is_some_and(is_number);
-        is_code.then(|| rest.get(..at).unwrap_or(rest).trim_ascii_end())
-    });
-    let message = numbered.unwrap_or(message);
-    let is_system = SYSTEM_ERRORS.iter().any(|error| {
-        let before = message.strip_suffix(error.as_bytes());
-        before.is_some_and(|before| before.ends_with(b": ") || before.ends_with(b"] "))
-    });
-    (is_failure || is_system).then_some(Level::Error)
+    (is_failure || system_errors::is_at_end(message)).then_some(Level::Error)
 }
 
 fn starts_with_failure(message: &[u8]) -> bool {
@@ -129,6 +92,18 @@ fn after_path(message: &[u8]) -> Option<&[u8]> {
     let at = words::find(message, b": ").filter(|_| message.starts_with(b"/"))?;
     let path = message.get(..at)?;
     message.get(at + 2..).filter(|_| !path.contains(&b' '))
+}
+
+/// The line of the input that a tool could not read: `yaml: line 3: did not find expected key`, `awk: line 1: syntax error at x`.
+fn names_line(message: &[u8]) -> bool {
+    let said = message
+        .strip_prefix(b"line ")
+        .and_then(|rest| split_once(rest, b':'))
+        .filter(|(number, _)| is_number(number))
+        .map(|(_, said)| said.trim_ascii_start());
+    said.is_some_and(|said| {
+        said.first().is_some_and(|byte| !byte.is_ascii_digit()) && !said.starts_with(b"warning: ")
+    })
 }
 
 /// `decryption failed: No secret key`, `initialization error: x`, `E170013: x` of Subversion, `user 'x' already exists`.
@@ -161,14 +136,21 @@ fn names_failure(message: &[u8]) -> bool {
     })
 }
 
-/// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `abort: repository x not found!`,
+/// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `Could not connect to x: Connection refused`, `abort: repository x not found!`,
 /// `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3 <<<`.
 fn is_client_failure(text: &[u8]) -> bool {
     let has = |words: &[u8]| words::find(text, words);
     match text.first() {
-        Some(b'F') => {
+        Some(b'F' | b'C' | b'U') => {
+            let starts = [
+                &b"Failed to "[..],
+                b"Could not ",
+                b"Cannot ",
+                b"Can't ",
+                b"Unable to ",
+            ];
             let reason = || has(b": ").and_then(|at| text.get(at + 2..)?.first());
-            text.starts_with(b"Failed to ") && reason().is_some_and(|byte| !byte.is_ascii_digit())
+            starts_with_any(text, &starts) && reason().is_some_and(|byte| !byte.is_ascii_digit())
         }
         Some(b'/') => text.starts_with(b"/dev/") && has(b": UNEXPECTED INCONSISTENCY").is_some(),
         Some(b'>') => text.starts_with(b">>> ") && text.ends_with(b" <<<"),
@@ -247,6 +229,10 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"[vite]: Rollup failed to resolve import ",
         b"An error occurred while installing ",
         b"yarn: error ",
+        b"rake aborted!",
+        b"Could not find gem ",
+        b"Unexpected error running Liquibase",
+        b"Host key verification failed.",
     ];
     let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
     let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");

@@ -6,6 +6,7 @@ use super::scan::TimeScanner;
 use crate::time::Micros;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 
 /// A stamp as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,7 +263,7 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     Some(StatedTime::WithoutYear(civil, micros, offset))
 }
 
-/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
+/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `17/2/2026 -- 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
 fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.digits().len() == 4 {
         let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
@@ -283,16 +284,19 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     }
     cursor.take(separator).then_some(())?;
     // WebSphere: `2/17/26 14:30:15:123 CET`
-    let year = match (cursor.digits().len(), separator) {
-        (2, b'/') => 2000 + cursor.number(2, 2)?,
-        _ => cursor.number(4, 4)?,
+    let is_short_year = separator == b'/' && cursor.digits().len() == 2;
+    let year = if is_short_year {
+        2000 + cursor.number(2, 2)?
+    } else {
+        cursor.number(4, 4)?
     };
     cursor.take(b',');
     cursor.one_of(b" T")?;
+    cursor.dashes();
     cursor.blanks();
     let mut after = *cursor;
     let has_half = clock(&mut after).is_some() && is_half_day(after);
-    if separator == b'/' && first > 12 && is_before_level(after) && year < 2000 + 32 {
+    if is_short_year && first > 12 && is_before_level(after) && year < 2000 + 32 {
         // Spark and Hadoop: year, month, day.
         return full(cursor, 2000 + first, second, year - 2000);
     }
@@ -351,7 +355,8 @@ fn full(cursor: &mut TimeScanner<'_>, year: i64, month: i64, day: i64) -> Option
     let micros = cursor.fraction();
     let time = half_day(cursor, time)?;
     let civil = date(year, month, day)?.to_datetime(time);
-    Some(StatedTime::Full(civil, micros, zone(cursor)))
+    let offset = zone(cursor).or_else(|| named_zone(cursor, civil));
+    Some(StatedTime::Full(civil, micros, offset))
 }
 
 fn without_year(cursor: &mut TimeScanner<'_>, month: i64, day: i64) -> Option<StatedTime> {
@@ -465,6 +470,23 @@ fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     after.is_word_end().then_some(())?;
     *cursor = after;
     Some(offset)
+}
+
+/// The offset at `civil` of a zone by its name, as PHP writes it: `[17-Feb-2026 14:30:15 Europe/Berlin]`.
+fn named_zone(cursor: &mut TimeScanner<'_>, civil: DateTime) -> Option<i32> {
+    let mut after = *cursor;
+    after.blanks().then_some(())?;
+    let is_name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'/' | b'_' | b'-');
+    let rest = after.rest();
+    let length = rest.iter().take_while(|byte| is_name(byte)).count();
+    let name = rest.get(..length)?;
+    let has_area = name.first()?.is_ascii_uppercase() && name.contains(&b'/');
+    let name = std::str::from_utf8(name).ok().filter(|_| has_area)?;
+    let zone = TimeZone::get(name).ok()?;
+    let moment = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
+    after.skip(length);
+    *cursor = after;
+    Some(zone.to_offset(moment).seconds())
 }
 
 /// The same day and time of another year; `None` for 29 February of a year without one.

@@ -184,12 +184,23 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     };
     // Kibana: `log   [14:30:15.123] [error] x`
     let is_kind = word == b"log";
+    // `=ERROR REPORT==== 17-Feb-2026::14:30:15` of Erlang
+    let is_report = || word == b"REPORT====" || matches!(word, [b'=', b'A'..=b'Z', ..]);
+    // `Log started: 2026-02-17  14:30:15`, `Start-Date: 2026-02-17  14:30:15` of apt
+    let is_apt = || {
+        matches!(
+            word,
+            b"Log" | b"started:" | b"ended:" | b"Start-Date:" | b"End-Date:"
+        )
+    };
     matches!(word, [b'[' | b'<' | b'(' | b'#', ..] | [.., b']'])
         || is_kind
         || is_level()
         || is_number()
         || is_role()
         || is_ruler()
+        || is_report()
+        || is_apt()
 }
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.

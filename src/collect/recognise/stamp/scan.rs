@@ -51,6 +51,13 @@ impl<'a> TimeScanner<'a> {
         self.at > from
     }
 
+    /// Skips `--`, if it is next.
+    pub(crate) fn dashes(&mut self) {
+        if self.rest().starts_with(b"--") {
+            self.skip(2);
+        }
+    }
+
     /// Reads a number of `least` to `most` digits, if no further digit follows.
     pub(crate) fn number(&mut self, least: usize, most: usize) -> Option<i64> {
         let digits = self.digits();

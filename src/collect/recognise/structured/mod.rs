@@ -1,8 +1,10 @@
 //! JSON and logfmt lines: their time, level and message are recognised, and the rest becomes metadata.
 
+mod fields;
+
 use super::level;
 use super::rules::RuleSet;
-use super::stamp::{self, Context};
+use super::stamp::Context;
 use crate::collect::text;
 use crate::record::{Level, Metadata};
 use crate::time::Micros;
@@ -13,44 +15,6 @@ const LENGTH_MAX: usize = 64 << 10;
 
 /// Lines with more fields are not parsed.
 const FIELDS_MAX: usize = 64;
-
-/// The names of the fields that hold the text, the most likely first.
-const MESSAGE_NAMES: &[&str] = &[
-    "message",
-    "msg",
-    "@message",
-    "body",
-    "@m",
-    "@mt",
-    "short_message",
-    "event",
-    "text",
-    "MESSAGE",
-    "Message",
-    "RenderedMessage",
-    "MessageTemplate",
-    "M",
-];
-
-/// The names of the fields that hold the time, the most likely first.
-const TIME_NAMES: &[&str] = &[
-    "time",
-    "ts",
-    "timestamp",
-    "@timestamp",
-    "t",
-    "@t",
-    "datetime",
-    "date",
-    "asctime",
-    "timeUnixNano",
-    "observedTimeUnixNano",
-    "timeMillis",
-    "instant",
-    "eventTime",
-    "Timestamp",
-    "T",
-];
 
 /// Metadata names with a meaning in vmlog, in addition to those that a record already has when its line is parsed.
 const RESERVED: &[&str] = &[
@@ -95,7 +59,7 @@ impl Structured {
         if is_json {
             unwrap_loguru(&mut fields);
         }
-        let message = take(&mut fields, MESSAGE_NAMES, message_of);
+        let message = fields::take_message(&mut fields);
         // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number in `msg`, and no
         // text.
         if !is_json
@@ -105,7 +69,7 @@ impl Structured {
         {
             return None;
         }
-        let time = take(&mut fields, TIME_NAMES, |value| time_of(value, context));
+        let time = fields::take_time(&mut fields, context);
         // One word with an `=` is not enough for logfmt.
         if message.is_none() && !is_json && (time.is_none() || level.is_none()) {
             return None;
@@ -156,24 +120,6 @@ fn unwrap_loguru(fields: &mut Metadata) {
     }
 }
 
-/// Removes and returns the first of the named fields whose value has the right kind.
-fn take<T>(fields: &mut Metadata, names: &[&str], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
-    let found = names
-        .iter()
-        .find_map(|&name| Some((name, read(fields.get(name)?)?)));
-    let (name, value) = found?;
-    fields.remove(name);
-    Some(value)
-}
-
-/// Text, also as OpenTelemetry wraps it.
-fn message_of(value: &Value) -> Option<String> {
-    let text = value
-        .as_str()
-        .or_else(|| value.get("stringValue")?.as_str());
-    text.map(str::to_owned)
-}
-
 /// Removes the field that stated the level, unless it contains more than that.
 fn remove_scalar(fields: &mut Metadata, field: &str) {
     let is_it = |(name, value): &(&str, &Value)| {
@@ -182,43 +128,6 @@ fn remove_scalar(fields: &mut Metadata, field: &str) {
     let name = fields.iter().find(is_it).map(|(name, _)| name.to_owned());
     if let Some(name) = name {
         fields.remove(&name);
-    }
-}
-
-/// A time as text, as a number, or as MongoDB (`{"$date":"..."}`) and Log4j (`{"epochSecond":7,"nanoOfSecond":1}`) write it.
-fn time_of(value: &Value, context: &Context) -> Option<Micros> {
-    match value {
-        Value::String(text) => stamp::whole(text.as_bytes(), context),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => stamp::whole(whole.to_string().as_bytes(), context),
-            None => number.as_f64().and_then(stamp::of_number),
-        },
-        Value::Object(fields) => {
-            if let Some(date) = fields.get("$date") {
-                let number = date.get("$numberLong").and_then(Value::as_str);
-                return number
-                    .and_then(|millis| {
-                        Some(Micros::new(millis.parse::<i64>().ok()?.checked_mul(1_000)?))
-                    })
-                    .or_else(|| time_of(date, context));
-            }
-            // loguru: `{"repr":"2026-02-17 14:30:15.123456+00:00","timestamp":1771338615.123456}`
-            if let Some(timestamp) = fields
-                .get("timestamp")
-                .filter(|_| fields.contains_key("repr"))
-            {
-                return time_of(timestamp, context);
-            }
-            let seconds = fields.get("epochSecond")?.as_i64()?;
-            let nanos = fields
-                .get("nanoOfSecond")
-                .and_then(Value::as_i64)
-                .unwrap_or(0);
-            Some(Micros::new(
-                seconds.checked_mul(1_000_000)?.checked_add(nanos / 1_000)?,
-            ))
-        }
-        _ => None,
     }
 }
 
@@ -264,7 +173,7 @@ mod tests {
 
     fn context() -> Context {
         Context {
-            zone: stamp::SourceZone::new(jiff::tz::TimeZone::UTC),
+            zone: crate::collect::recognise::SourceZone::new(jiff::tz::TimeZone::UTC),
             written: Micros::new(1_771_340_000_000_000),
         }
     }

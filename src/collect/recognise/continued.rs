@@ -171,7 +171,7 @@ impl LineEvent {
             EventKind::Python => Some(self.in_traceback(line)),
             EventKind::Ended => self.after_trace(line),
             EventKind::Go => is_go(line).then_some(true),
-            EventKind::Node => is_node(line).then_some(true),
+            EventKind::Node if is_node(line) => Some(true),
             EventKind::RustText => {
                 self.kind = EventKind::Rust;
                 Some(true)
@@ -185,15 +185,19 @@ impl LineEvent {
                 self.in_sanitizer_report(line);
                 Some(true)
             }
-            EventKind::Plain | EventKind::Frames | EventKind::Diagnostic => None,
+            EventKind::Plain | EventKind::Frames | EventKind::Diagnostic | EventKind::Node => None,
         };
         if let Some(continues) = by_kind {
             return continues;
         }
-        if is_frame(line) {
+        let is_serious = matches!(self.level, Some(Level::Warn | Level::Error));
+        // Haskell prints it after the text of the error, which has no form of its own.
+        let is_first_sign = !is_serious && line.starts_with(b"CallStack (");
+        // the modules that led to one that Node did not find
+        let is_module = self.level == Some(Level::Error) && line.starts_with(b"- /");
+        if (is_frame(line) || is_module) && !is_first_sign {
             return true;
         }
-        let is_serious = matches!(self.level, Some(Level::Warn | Level::Error));
         if self.is_headed && is_serious && starts_trace(line) {
             self.kind = EventKind::of_head(line, stated);
             return true;

@@ -84,6 +84,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
             b"--- End of ",
             b"... ",
             b"Stack trace:",
+            b"Require stack:",
             b"PHP Stack trace:",
             b"#0 ",
             b"stack backtrace:",

@@ -122,6 +122,8 @@ pub(crate) struct Said {
     pub(crate) message: String,
     /// The offset of the text after the time, in a line that is not structured.
     after_time: Option<usize>,
+    /// The usual level of the stream that an engine of containers names around the message.
+    wrapped: Option<Level>,
 }
 
 /// How a line is stored.
@@ -152,6 +154,7 @@ impl Recogniser {
                 level: level::stated(line, first, self.rules),
                 message: text::message(line, metadata),
                 after_time: time.map(|(_, end)| end),
+                wrapped: None,
             };
         };
         parts.describe(metadata);
@@ -162,6 +165,7 @@ impl Recogniser {
                 .message
                 .unwrap_or_else(|| text::message(line, metadata)),
             after_time: None,
+            wrapped: parts.wrapped,
         }
     }
 
@@ -192,6 +196,7 @@ impl Recogniser {
             };
         }
         let said = self.said(line.bytes, written, metadata);
+        let usual = said.wrapped.unwrap_or(usual);
         let level = if self.rules.has(Rule::Continued) {
             let after = said.after_time.and_then(|end| line.bytes.get(end..));
             let program = after.and_then(prefix::program);
@@ -201,6 +206,7 @@ impl Recogniser {
                     (text, LineHead::Time)
                 }
                 Some((_, text)) => (text, LineHead::Program),
+                None if said.wrapped.is_some() => (said.message.as_bytes(), LineHead::None),
                 None if said.time.is_some() => (line.bytes, LineHead::Time),
                 None => (line.bytes, LineHead::None),
             };

@@ -224,6 +224,8 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
     let is_perl = is_line && !file.is_empty() && !file.contains(&b' ');
     let is_death = [
         &b"Can't "[..],
+        b"BEGIN failed--compilation aborted",
+        b"Compilation failed in require",
         b"Cannot ",
         b"Died",
         b"Could not ",

@@ -2,7 +2,7 @@
 //! without signs: `timestamp`, `@timestamp`, `Timestamp`, `time_stamp`.
 
 use crate::collect::recognise::stamp::{self, Context};
-use crate::record::Metadata;
+use crate::record::{Level, Metadata};
 use crate::time::Micros;
 use serde_json::Value;
 
@@ -32,6 +32,50 @@ pub(super) fn take_time(fields: &mut Metadata, context: &Context) -> Option<Micr
                 stamp::whole(text.as_bytes(), context)
             })
         })
+}
+
+/// The stream of a container, as Docker names it in its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EngineStream {
+    Stdout,
+    Stderr,
+}
+
+impl EngineStream {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+
+    /// The level of a line that states none.
+    pub(super) fn usual_level(self) -> Level {
+        match self {
+            Self::Stdout => Level::Info,
+            Self::Stderr => Level::Warn,
+        }
+    }
+}
+
+/// Removes and returns what a container wrote, and the stream, from a line of Docker's `json-file` driver:
+/// `{"log":"text\n","stream":"stderr","time":"..."}`.
+pub(super) fn take_wrapped(fields: &mut Metadata) -> Option<(String, EngineStream)> {
+    /// Docker adds `attrs` if it is told to.
+    const FIELDS_MAX: usize = 4;
+    let text = |name: &str| fields.get(name)?.as_str();
+    let stream = match text("stream")? {
+        "stdout" => EngineStream::Stdout,
+        "stderr" => EngineStream::Stderr,
+        _ => return None,
+    };
+    if fields.len() > FIELDS_MAX || text("time").is_none() {
+        return None;
+    }
+    let line = text("log")?.trim_end_matches(['\r', '\n']).to_owned();
+    fields.remove("log");
+    fields.remove("stream");
+    Some((line, stream))
 }
 
 /// The place of a name among those of fields that hold the text: the most likely are first.

@@ -2,6 +2,8 @@
 
 mod fields;
 
+use fields::EngineStream;
+
 use super::level;
 use super::rules::RuleSet;
 use super::stamp::Context;
@@ -35,6 +37,8 @@ pub(crate) struct Structured {
     pub(crate) message: Option<String>,
     /// The other fields; empty without a message.
     rest: Metadata,
+    /// The usual level of the stream that an engine of containers names around the line.
+    pub(crate) wrapped: Option<Level>,
 }
 
 impl Structured {
@@ -55,10 +59,13 @@ impl Structured {
         if fields.len() > FIELDS_MAX {
             return None;
         }
-        let level = level::of_structured(line, rules);
         if is_json {
+            if let Some((inner, stream)) = fields::take_wrapped(&mut fields) {
+                return Some(Self::of_engine(&inner, stream, &mut fields, rules, context));
+            }
             unwrap_loguru(&mut fields);
         }
+        let level = level::of_structured(line, rules);
         let message = fields::take_message(&mut fields);
         // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number in `msg`, and no
         // text.
@@ -86,7 +93,30 @@ impl Structured {
                 Metadata::new()
             },
             message,
+            wrapped: None,
         })
+    }
+
+    /// A line in a file of Docker: its text is what the container wrote, which may be structured as well.
+    fn of_engine(
+        inner: &str,
+        stream: EngineStream,
+        fields: &mut Metadata,
+        rules: RuleSet,
+        context: &Context,
+    ) -> Self {
+        let mut parts = Self::read(inner.as_bytes(), rules, context).unwrap_or_else(|| Self {
+            time: None,
+            level: level::stated(inner.as_bytes(), None, rules),
+            message: None,
+            rest: Metadata::new(),
+            wrapped: None,
+        });
+        parts.time = fields::take_time(fields, context).or(parts.time);
+        parts.message.get_or_insert_with(|| inner.to_owned());
+        parts.rest.insert("stream", stream.name());
+        parts.wrapped = Some(stream.usual_level());
+        parts
     }
 
     /// Adds the other fields to `metadata` without replacing existing ones.
@@ -240,6 +270,26 @@ mod tests {
             (
                 r#"{"message":"x","level":"loud","time":"soon"}"#,
                 r#"- - "x" {"level":"loud","time":"soon"}"#,
+            ),
+        ] {
+            assert_eq!(facts(line).as_deref(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_of_the_files_of_docker_are_taken_apart_twice() {
+        for (line, expected) in [
+            (
+                r#"{"log":"ERROR no card\n","stream":"stderr","time":"2026-02-17T14:30:15.5Z"}"#,
+                r#"2026-02-17T14:30:15.500000Z error "ERROR no card" {"stream":"stderr"}"#,
+            ),
+            (
+                r#"{"log":"{\"level\":\"warn\",\"msg\":\"slow\",\"ms\":7}\n","stream":"stdout","time":"2026-02-17T14:30:15.5Z"}"#,
+                r#"2026-02-17T14:30:15.500000Z warn "slow" {"ms":7,"stream":"stdout"}"#,
+            ),
+            (
+                r#"{"log":"x","stream":"api","time":"2026-02-17T14:30:15.5Z"}"#,
+                r#"2026-02-17T14:30:15.500000Z - "x" {"stream":"api"}"#,
             ),
         ] {
             assert_eq!(facts(line).as_deref(), Some(expected), "{line}");

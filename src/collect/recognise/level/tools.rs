@@ -136,8 +136,9 @@ fn names_failure(message: &[u8]) -> bool {
     })
 }
 
-/// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `Could not connect to x: Connection refused`, `abort: repository x not found!`,
-/// `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3 <<<`.
+/// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `Could not connect to x: Connection refused`,
+/// `abort: repository x not found!`, `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3
+/// <<<`.
 fn is_client_failure(text: &[u8]) -> bool {
     let has = |words: &[u8]| words::find(text, words);
     match text.first() {

@@ -61,7 +61,7 @@ impl EngineStream {
 /// Removes and returns what a container wrote, and the stream, from a line of Docker's `json-file` driver:
 /// `{"log":"text\n","stream":"stderr","time":"..."}`.
 pub(super) fn take_wrapped(fields: &mut Metadata) -> Option<(String, EngineStream)> {
-    /// Docker adds `attrs` if it is told to.
+    /// Docker adds `attrs` if labels of the container are configured.
     const FIELDS_MAX: usize = 4;
     let text = |name: &str| fields.get(name)?.as_str();
     let stream = match text("stream")? {

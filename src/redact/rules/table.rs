@@ -221,6 +221,11 @@ const PLACES: &[Rule] = &[
             "useradd",
             "usermod",
             "from-literal",
+            "cqlsh",
+            "twine",
+            "rpcclient",
+            "net ads",
+            "net rpc",
         ],
         shape: token(
             Before::NoWord,
@@ -228,7 +233,7 @@ const PLACES: &[Rule] = &[
                 "(?:(?:mysql|mariadb)[a-z-]*(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p",
                 "|sshpass(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]*",
                 "|(?:7za?|unrar)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p",
-                "|(?:mongo[a-z]*|login)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p(?:[ \\t]+|=)",
+                "|(?:mongo[a-z]*|login|cqlsh|twine)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p(?:[ \\t]+|=)",
                 "|redis-cli(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-a[ \\t]+",
                 "|(?:curl|wget)(?:[ \\t]+[^\\s|;&]+){0,12}?",
                 "[ \\t]+(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U)[ \\t=]*",
@@ -242,7 +247,7 @@ const PLACES: &[Rule] = &[
                 "|from-literal[= \\t]['\"]?[^\\s=]+=",
                 "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:-pass(?:in|out)?[ \\t]+pass:|-k[ \\t]+)",
                 "|user(?:add|mod)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]+",
-                "|smbclient(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
+                "|(?:smbclient|rpcclient|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
         )
@@ -252,6 +257,38 @@ const PLACES: &[Rule] = &[
             "mysqldump -u root -p[REDACTED] shop | sshpass -p [REDACTED] ssh db",
         ),
         spares: "mkdir -p /srv/mysql && docker run -p 80:80 -u 1000:1000 web",
+    },
+    Rule {
+        id: "tool-argument",
+        literals: &[
+            "rabbitmqctl",
+            "sqlplus",
+            "http-basic.",
+            "bitbucket-oauth.",
+            "pypi-token.",
+            "github-oauth.",
+            "gitlab-token.",
+            "cloudflared",
+            "on >",
+        ],
+        shape: token(
+            Before::NoWord,
+            concat!(
+                "(?:rabbitmqctl(?:[ \\t]+-[^\\s]+){0,6}[ \\t]+(?:add_user|change_password|authenticate_user)[ \\t]+[^\\s]+[ \\t]+",
+                "|sqlplus(?:[ \\t]+-[^\\s]+){0,4}[ \\t]+[^\\s/@-]+/",
+                "|(?:http-basic|bitbucket-oauth)\\.[^\\s]+[ \\t]+[^\\s]+[ \\t]+",
+                "|(?:pypi-token|github-oauth|gitlab-token)\\.[^\\s]+[ \\t]+",
+                "|cloudflared(?:[ \\t]+[^\\s|;&]+){0,4}?[ \\t]+(?:service[ \\t]+install|--token)[ \\t]+",
+                "|on[ \\t]+>)",
+            ),
+            "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
+        )
+        .only(shape::is_likely),
+        changes: (
+            "rabbitmqctl add_user app Rd3Qv3O0H845 && ACL SETUSER app on >Rd3Qv3O0H845 ~*",
+            "rabbitmqctl add_user app [REDACTED] && ACL SETUSER app on >[REDACTED] ~*",
+        ),
+        spares: "rabbitmqctl list_users on > /dev/null; cloudflared tunnel run web",
     },
     Rule {
         id: "tool-cookie",
@@ -270,7 +307,7 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "piped-password",
-        literals: &["chpasswd", "password-stdin"],
+        literals: &["chpasswd", "password-stdin", "passwd --stdin"],
         shape: Shape::Piped,
         changes: (
             "echo 'bob:hunter2' | sudo chpasswd -e",
@@ -280,7 +317,10 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "told-password",
-        literals: &["password is ", "password was ", "password has ", "password for "],
+        literals: &[
+            "password is ", "password was ", "password has ", "password for ", "password elastic", "password kibana", "password logstash",
+            "password beats", "password apm_", "password remote_",
+        ],
         shape: token(
             Before::Any,
             concat!(
@@ -288,6 +328,7 @@ const PLACES: &[Rule] = &[
                 "(?:[ \\t]+(?:now|set|reset|changed|generated|created|to|as|for|[^\\s:@]+@[^\\s:]+:?)){0,4}",
                 ":?[ \\t]+['\"]?",
                 "|(?i:password)[ \\t]+for[ \\t]+(?:[^\\s:]+[ \\t]+){1,6}?is[ \\t]*:[ \\t]*['\"]?",
+                "|PASSWORD[ \\t]+[a-z_]+[ \\t]+=[ \\t]+",
             ),
             "[^\\s'\"]{6,}",
         )
@@ -352,12 +393,12 @@ const PLACES: &[Rule] = &[
     Rule {
         id: "configured-password",
         literals: &[
-            "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "-passin",
+            "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "wpa-psk", "-passin",
             "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ",
         ],
         shape: token(
             Before::Any,
-            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin|r[ow]community|snmp(?:-server)? community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
             "[^\\s\"']{6,}",
         )
         .only(shape::is_likely),

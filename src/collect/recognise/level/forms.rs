@@ -13,7 +13,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 69] = [
+static FORMS: [FormRow; 70] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").has(b": "),
@@ -64,6 +64,7 @@ static FORMS: [FormRow; 69] = [
     FormRow::new(Rule::Database, marks::database).or().has(b"LOG:  was terminated by signal )"),
     FormRow::new(Rule::Database, marks::database).or().has(b": Can't (Errcode: )"),
     FormRow::new(Rule::Database, marks::database).or().has(b"d got signal "),
+    FormRow::new(Rule::Database, marks::postgresql_csv).starts(b"0123456789,").has(b","),
     FormRow::new(Rule::Script, marks::script).starts(b"EWlI"),
     FormRow::new(Rule::Script, marks::script).or().has(b" at line."),
     FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"0123456789n-FtET/\xe2"),

@@ -2,7 +2,7 @@
 //! [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{self, Needle, is_number, needle, split_once};
+use crate::collect::recognise::words::{self, Needle, is_capitals, is_number, needle, split_once};
 use crate::record::Level;
 
 /// Annotations of CI systems: `::error file=a.js,line=3::text`, `##[error]text`, `##teamcity[message status='ERROR' ...]`.
@@ -150,6 +150,24 @@ pub(super) fn django(text: &[u8]) -> Option<Level> {
         }
         _ => None,
     }
+}
+
+/// PostgreSQL's files of comma-separated values: level, state and text after user, database and session: `2026-02-17 14:30:15.123
+/// UTC,"app","shop",7,...,0,ERROR,42P01,"x"`.
+pub(super) fn postgresql_csv(text: &[u8]) -> Option<Level> {
+    if !matches!(text.first(), Some(b'0'..=b'9' | b',')) {
+        return None;
+    }
+    memchr::memchr_iter(b',', text).find_map(|at| {
+        let mut fields = text.get(at + 1..)?.splitn(3, |&byte| byte == b',');
+        let (level, state, rest) = (fields.next()?, fields.next()?, fields.next()?);
+        let is_state = state.len() == 5
+            && state
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        let is_row = is_state && rest.starts_with(b"\"") && is_capitals(level);
+        is_row.then(|| level_names::named(level))?
+    })
 }
 
 /// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`; `mariadbd: x (Errcode: 13 "Permission denied")`. PostgreSQL reports the

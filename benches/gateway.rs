@@ -203,7 +203,7 @@ async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
         token: Some(GatewayToken(TOKEN.to_owned())),
         rate: 0,
         access_log: false,
-        ..GatewayOptions::new(KeySource::File(registry), folder.join("gateway"))
+        ..GatewayOptions::new(Some(KeySource::File(registry)), folder.join("gateway"))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -2,7 +2,7 @@
 
 use super::{Error, RawSettings, needs, tls_files, value};
 use crate::gateway::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
-use crate::server::NodeAuth;
+use crate::server::{KeySource, NodeAuth};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ impl GatewayConfig {
         let directory = Self::directory(raw)?;
         let token = |name| Ok::<_, Error>(raw.optional(name, value::token)?.map(GatewayToken));
         let options = GatewayOptions {
-            registry: raw.read("LOG_GATEWAY_REGISTRY", value::keys)?,
+            registry: registry(raw)?,
             registry_token: token("LOG_GATEWAY_REGISTRY_TOKEN")?,
             authorities: raw.optional("LOG_GATEWAY_CA", value::path)?,
             directory,
@@ -60,6 +60,16 @@ impl GatewayConfig {
             options,
         })
     }
+}
+
+/// The list of nodes, if there is one.
+fn registry(raw: &RawSettings) -> Result<Option<KeySource>, Error> {
+    let registry = raw.optional("LOG_GATEWAY_REGISTRY", value::keys)?;
+    let has_token = !raw.text("LOG_GATEWAY_REGISTRY_TOKEN").is_empty();
+    if registry.is_none() && has_token {
+        return Err(needs("LOG_GATEWAY_REGISTRY_TOKEN", "LOG_GATEWAY_REGISTRY"));
+    }
+    Ok(registry)
 }
 
 /// Sessions are accepted if everything is set that they are checked against.
@@ -122,18 +132,16 @@ mod tests {
     const REGISTRY: (&str, &str) = ("LOG_GATEWAY_REGISTRY", "/etc/vmlog/nodes.json");
 
     #[test]
-    fn the_registry_is_all_that_must_be_set() {
+    fn nothing_must_be_set_and_the_list_of_nodes_may_be() {
         let config = check(&[REGISTRY]).expect("valid");
+        assert!(config.options.registry.is_some());
+        let config = check(&[]).expect("valid");
+        assert!(config.options.registry.is_none());
         assert_eq!(config.listen.to_string(), "127.0.0.1:8688");
         let folder = &config.options.directory;
         assert_eq!(folder.to_str(), Some("/var/lib/vmlog/gateway"));
         assert!(config.options.sessions.is_none());
         assert!(config.options.forward_auth.is_none());
-        let error = check(&[]).expect_err("refused");
-        assert!(
-            error.starts_with("--registry / LOG_GATEWAY_REGISTRY: expected a path"),
-            "{error}"
-        );
     }
 
     #[test]
@@ -143,8 +151,9 @@ mod tests {
             ("LOG_GATEWAY_SESSION_JWKS", "LOG_GATEWAY_SESSION_ISSUER"),
             ("LOG_GATEWAY_SESSION_COOKIE", "LOG_GATEWAY_SESSION_JWKS"),
             ("LOG_GATEWAY_TLS_CERT", "LOG_GATEWAY_TLS_KEY"),
+            ("LOG_GATEWAY_REGISTRY_TOKEN", "LOG_GATEWAY_REGISTRY"),
         ] {
-            let error = check(&[REGISTRY, (name, "abc")]).expect_err("refused");
+            let error = check(&[(name, "abc")]).expect_err("refused");
             assert_eq!(
                 error,
                 format!("{name} has no effect alone: set {missing} as well")

@@ -10,7 +10,7 @@ pub(crate) const GATEWAY_SETTINGS: &[Setting] = &[
         flag: Some("registry"),
         default: "",
         kind: ValueKind::Keys,
-        meaning: "list of nodes in JSON; read again when it changes",
+        meaning: "list of nodes in JSON, read again when it changes; not needed if all nodes join by token",
     },
     Setting {
         name: "LOG_GATEWAY_LISTEN",

@@ -77,8 +77,10 @@ impl GatewayApp {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let token = options.registry_token.as_ref().map(|token| &*token.0);
-        let source =
-            DocumentSource::new(options.registry.clone(), token, options.authorities.clone());
+        let source = options
+            .registry
+            .clone()
+            .map(|place| DocumentSource::new(place, token, options.authorities.clone()));
         let mint = Arc::new(TokenMint::new(keys.clone(), options.issuer.clone()));
         let (members, uplinks) = (Arc::new(members), Arc::new(Uplinks::default()));
         let authorities = options.authorities.clone();

@@ -43,7 +43,7 @@ pub(in crate::gateway) const CODES: [(u16, &[&str]); 11] = [
     (405, &["method_not_allowed"]),
     (413, &["body_too_large"]),
     (426, &["upgrade_required"]),
-    (429, &["too_many_requests", "too_many_tails"]),
+    (429, &["node_busy", "too_many_requests", "too_many_tails"]),
     (
         502,
         &[
@@ -127,6 +127,18 @@ impl GatewayError {
         }
     }
 
+    /// The same for a path of a node: a client may not know why it can do there what it cannot do here.
+    pub(in crate::gateway) fn of_what_only_reads(self) -> Self {
+        let allow = self.allow;
+        Self {
+            message: format!(
+                "the gateway only reads from nodes: this path supports only {allow}; send other requests to the node itself"
+            )
+            .into(),
+            ..self
+        }
+    }
+
     /// 400: a parameter is not valid.
     pub(in crate::gateway) fn parameter(
         code: &'static str,
@@ -178,6 +190,7 @@ impl GatewayError {
     pub(in crate::gateway) fn of_node(id: &str, fault: &NodeFault) -> Self {
         let status = match fault {
             NodeFault::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            NodeFault::Busy => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::BAD_GATEWAY,
         };
         Self {

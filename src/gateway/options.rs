@@ -9,8 +9,8 @@ use std::time::Duration;
 /// The settings of the gateway.
 #[derive(Debug, Clone)]
 pub struct GatewayOptions {
-    /// Where the list of nodes comes from.
-    pub registry: KeySource,
+    /// Where the list of nodes comes from; without one, the nodes are those that have joined.
+    pub registry: Option<KeySource>,
     /// Sent as `Authorization: Bearer` for a registry at a URL.
     pub registry_token: Option<GatewayToken>,
     /// Certificate authorities, in PEM, for the registry, the keys of sessions and nodes that name none; by default those of the
@@ -61,7 +61,7 @@ pub struct GatewayToken(pub String);
 impl GatewayOptions {
     /// The documented defaults. Nothing proves who a client is until `token`, `sessions` or `forward_auth` is set.
     #[must_use]
-    pub fn new(registry: KeySource, directory: PathBuf) -> Self {
+    pub fn new(registry: Option<KeySource>, directory: PathBuf) -> Self {
         Self {
             registry,
             registry_token: None,

@@ -2,6 +2,7 @@
 
 use crate::gateway::counters::RequestKind;
 use crate::gateway::error::GatewayError;
+use crate::gateway::proxy::path::takes_form;
 use crate::server::uplink_protocol::{CONNECT_PATH, JOIN_PATH};
 use crate::server::{self, LokiCall};
 use hyper::Method;
@@ -121,18 +122,39 @@ impl GatewayRoute {
             Self::Connect => &[Method::GET],
             Self::NodeSession(_) => &[Method::POST, Method::DELETE],
             Self::Loki(..) => &[Method::GET, Method::HEAD, Method::POST],
-            Self::NodePath(_, rest) if rest == EXPORT => &[Method::GET, Method::HEAD, Method::POST],
+            Self::NodePath(_, rest) if rest == EXPORT || takes_form(rest) => {
+                &[Method::GET, Method::HEAD, Method::POST]
+            }
             _ => &[Method::GET, Method::HEAD],
         }
     }
 
-    /// Whether it is a call of Loki's API, whose parameters may come as a form and whose errors are texts.
+    /// Whether it is a call of Loki's API, whose errors are texts.
     pub(in crate::gateway) fn is_loki(&self) -> bool {
         matches!(self, Self::Loki(..))
     }
 
+    /// Whether the parameters of a POST come as a form.
+    pub(in crate::gateway) fn takes_form(&self) -> bool {
+        match self {
+            Self::Loki(..) => true,
+            Self::NodePath(_, rest) => takes_form(rest),
+            _ => false,
+        }
+    }
+
+    /// Whether a POST asks for a link to a download.
+    pub(in crate::gateway) fn is_download(&self) -> bool {
+        matches!(self, Self::NodePath(_, rest) if rest == EXPORT)
+    }
+
+    /// Whether a request would go on to a node.
+    pub(in crate::gateway) fn is_passed_on(&self) -> bool {
+        matches!(self, Self::NodePath(..))
+    }
+
     /// Whether the address of a request may have a ticket.
     pub(in crate::gateway) fn takes_ticket(&self) -> bool {
-        matches!(self, Self::NodePath(_, rest) if rest == EXPORT)
+        self.is_download()
     }
 }

@@ -19,7 +19,7 @@ use crate::gateway::status;
 use crate::server::{FORM_BYTES_MAX, GuardedBody, LokiCall, network};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use std::net::IpAddr;
@@ -92,7 +92,12 @@ async fn admit(
     app.origins.check_host(headers, uri.authority())?;
     let route = route::find(uri.path())?;
     if !route.methods().contains(request.method()) {
-        return Err(GatewayError::method_not_allowed(route.methods()));
+        let refused = GatewayError::method_not_allowed(route.methods());
+        return Err(if route.is_passed_on() {
+            refused.of_what_only_reads()
+        } else {
+            refused
+        });
     }
     match route {
         GatewayRoute::Join => return handler::join(app, peer, request).await,
@@ -101,7 +106,7 @@ async fn admit(
     }
     let offer = SocketOffer::take(&mut request);
     let (head, body) = request.into_parts();
-    let takes_form = route.is_loki() && head.method == Method::POST;
+    let takes_form = route.takes_form() && head.method == Method::POST;
     if !takes_form {
         refuse_body(&head.headers)?;
     }
@@ -119,6 +124,7 @@ async fn admit(
     })?;
     let mut query = head.uri.query().unwrap_or_default().to_owned();
     if takes_form {
+        check_form(&head.headers)?;
         query.push('&');
         query.push_str(&form(body).await?);
     }
@@ -169,6 +175,24 @@ async fn authenticate(
 
 /// The client has this long to send a form.
 const FORM_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Refuses a body that says that it is something else: read as a form, it would be parameters that nobody meant.
+fn check_form(headers: &HeaderMap) -> Result<(), GatewayError> {
+    let Some(kind) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let kind = kind.to_str().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(());
+    }
+    Err(GatewayError::parameter(
+        "invalid_encoding",
+        format!(
+            "the body of a POST must be a form (application/x-www-form-urlencoded); got {kind:?}"
+        ),
+    ))
+}
 
 /// Reads a form.
 async fn form(body: Incoming) -> Result<String, GatewayError> {
@@ -239,7 +263,7 @@ async fn handle(
         GatewayRoute::NodePath(id, rest) => {
             let node = known(app, &request.user, id)?;
             let path = NodePath::parse(rest).ok_or_else(GatewayError::unknown_path)?;
-            if request.method == Method::POST {
+            if request.method == Method::POST && route.is_download() {
                 return Ok(sign_in::export(app, request));
             }
             plain::answer(app, request, &node, &path).await

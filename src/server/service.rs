@@ -25,7 +25,7 @@ use crate::server::limits::connections::GuardedBody;
 use crate::server::limits::shares::FairPermit;
 use crate::server::loki;
 use crate::server::page;
-use crate::server::tail::stream;
+use crate::server::tail::{self, stream};
 use crate::server::views;
 use futures_util::{Stream, StreamExt as _};
 use hyper_util::service::TowerToHyperService;
@@ -161,6 +161,13 @@ async fn answer(
         }
         Err(refusal) => (refused(refusal), HeaderMap::new()),
     };
+    if endpoint == Some(Endpoint::Logs) {
+        reply::set(
+            response.headers_mut(),
+            LIMIT_MAX_HEADER,
+            app.options.limit_max.into(),
+        );
+    }
     reply::harden(&mut response);
     app.origins.mark(&headers, &mut response);
     app.metrics
@@ -254,6 +261,9 @@ async fn authenticate(
 /// A digest of the identity of the store: a gateway recognizes two machines that are copies of one.
 const STORE_HEADER: HeaderName = HeaderName::from_static("x-vmlog-store");
 
+/// The most records of a page (`LOG_API_MAX_LIMIT`), also of a refused one: a gateway asks for pages that fit.
+const LIMIT_MAX_HEADER: HeaderName = HeaderName::from_static("x-vmlog-limit-max");
+
 /// The client has this long to send a body.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -333,6 +343,9 @@ async fn handle(
         Endpoint::Fields => fields::fields(app, principal, request).await,
         Endpoint::Patterns => patterns::patterns(app, principal, request).await,
         Endpoint::Compare => problems::compare(app, principal, request).await,
+        Endpoint::Problems if request.accepts("text/event-stream") => {
+            tail::problems::follow(app, principal, request).await
+        }
         Endpoint::Problems => problems::problems(app, principal, request).await,
         Endpoint::Boots => problems::boots(app, principal, request).await,
         Endpoint::Record => logs::record(app, principal, request, rest).await,

@@ -8,10 +8,11 @@ use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
 use hyper::StatusCode;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -109,17 +110,17 @@ impl NodesReport {
         if let Some(body) = self.invalid.as_ref().filter(|body| body.starts_with(b"{")) {
             return Err(GatewayError::in_words_of_node(body.clone()));
         }
-        let is_timeout = self
-            .failed
-            .values()
-            .all(|fault| *fault == NodeFault::Timeout);
-        let (status, code) = if is_timeout {
-            (StatusCode::GATEWAY_TIMEOUT, "node_timeout")
+        let all = |fault: NodeFault| self.failed.values().all(|found| *found == fault);
+        let (status, code, retry_after_seconds) = if all(NodeFault::Timeout) {
+            (StatusCode::GATEWAY_TIMEOUT, "node_timeout", None)
+        } else if all(NodeFault::Busy) {
+            (StatusCode::TOO_MANY_REQUESTS, "node_busy", Some(1))
         } else {
-            (StatusCode::BAD_GATEWAY, "nodes_failed")
+            (StatusCode::BAD_GATEWAY, "nodes_failed", None)
         };
         Err(GatewayError {
             nodes: Some(Box::new(self.json())),
+            retry_after_seconds,
             ..GatewayError::new(status, code, "no node answered")
         })
     }
@@ -153,9 +154,8 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
             };
             let (app, node) = (Arc::clone(app), Arc::clone(&target.node));
             running.spawn(async move {
-                let asked = timeout_at(deadline, app.nodes.read(&node, &call, bytes_max)).await;
-                let answer = asked.unwrap_or(Err(NodeFault::Timeout));
-                let result = answer
+                let result = read_until(&app, &node, &call, bytes_max, deadline)
+                    .await
                     .map_err(AskError::Fault)
                     .and_then(|answer| judge(&node, answer, read));
                 (index, result)
@@ -176,6 +176,36 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
     }
 }
 
+/// Asks a node. One that is busy is asked again when it says so, until the deadline: what a user asks the gateway for becomes several
+/// requests to a node, and none of them should fail for that.
+async fn read_until(
+    app: &GatewayApp,
+    node: &Arc<Node>,
+    call: &NodeCall,
+    bytes_max: usize,
+    deadline: Instant,
+) -> Result<NodeAnswer, NodeFault> {
+    loop {
+        let asked = timeout_at(deadline, app.nodes.read(node, call, bytes_max)).await;
+        let answer = asked.unwrap_or(Err(NodeFault::Timeout))?;
+        if answer.status != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(answer);
+        }
+        let again = Instant::now() + retry_after(&answer);
+        if again >= deadline {
+            return Ok(answer);
+        }
+        tokio::time::sleep_until(again).await;
+    }
+}
+
+/// When a node may be asked again. A node that does not say so in seconds is given one.
+fn retry_after(answer: &NodeAnswer) -> Duration {
+    let text = answer.headers.get(RETRY_AFTER);
+    let seconds = text.and_then(|text| text.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(1).max(1))
+}
+
 fn judge<T>(
     node: &Node,
     answer: NodeAnswer,
@@ -187,7 +217,7 @@ fn judge<T>(
             fault.into()
         }),
         StatusCode::BAD_REQUEST if is_sentence(&answer) => Err(AskError::Invalid(answer.body)),
-        status => Err(NodeFault::Refused(status).into()),
+        status => Err(NodeFault::of_status(status).into()),
     }
 }
 

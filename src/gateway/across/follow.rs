@@ -11,7 +11,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::node::body::NodeBody;
 use crate::gateway::node::client::NodeCall;
 use crate::gateway::node::fault::NodeFault;
-use crate::gateway::proxy::feed::NodeFeed;
+use crate::gateway::proxy::feed::{NodeFeed, Resumption};
 use crate::gateway::proxy::splitter::SseBlock;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName};
@@ -196,7 +196,7 @@ async fn open(app: &GatewayApp, call: &TailCall, target: &Target, after: Option<
                 _ => Err(NodeFault::Refused(StatusCode::BAD_REQUEST).into()),
             }
         }
-        status => Err(NodeFault::Refused(status).into()),
+        status => Err(NodeFault::of_status(status).into()),
     }
 }
 
@@ -297,7 +297,8 @@ impl NodeTask {
     /// Passes events on until the stream of the node ends; `None` if the client is gone.
     async fn follow(&mut self, target: &Target, response: Response<NodeBody>) -> Option<NodeFault> {
         let call = self.call.to(target, None);
-        let mut feed = NodeFeed::new(Arc::clone(&target.node), call, response);
+        let node = Arc::clone(&target.node);
+        let mut feed = NodeFeed::new(node, call, response, Resumption::AfterLast);
         loop {
             let block = match feed.next(&self.app.nodes).await {
                 Ok(Some(block)) if block.event == "end" => {

@@ -15,6 +15,7 @@ use crate::gateway::request::{GatewayRequest, take_one};
 use crate::query::Direction;
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -158,12 +159,9 @@ impl NodeMerge<'_> {
         let mut wanted: Vec<(usize, usize)> = (0..self.branches.len())
             .map(|index| (index, first))
             .collect();
-        let mut is_first = true;
         while !wanted.is_empty() {
             self.fetch(&wanted, report).await;
-            if std::mem::take(&mut is_first) {
-                self.leave_out_clones(report);
-            }
+            self.leave_out_clones(report);
             self.trim();
             wanted = self.unfinished();
         }
@@ -171,6 +169,7 @@ impl NodeMerge<'_> {
 
     /// Asks nodes for this number of further records.
     async fn fetch(&mut self, wanted: &[(usize, usize)], report: &mut NodesReport) {
+        let mut asked_for = BTreeMap::new();
         let calls = wanted.iter().filter_map(|(index, count)| {
             let branch = self.branches.get(*index)?;
             let mut parameters = self.selection.parameters.clone();
@@ -178,6 +177,8 @@ impl NodeMerge<'_> {
                 parameters.push((name.to_owned(), value.to_owned()));
             };
             set("order", "time");
+            let count = (*count).min(branch.target.node.page_max());
+            asked_for.insert(*index, count);
             set("limit", &count.to_string());
             set(
                 "direction",
@@ -198,7 +199,7 @@ impl NodeMerge<'_> {
                 self.selection.call(target, "/logs", &parameters, headers),
             ))
         });
-        let calls = calls.collect();
+        let calls: Vec<_> = calls.collect();
         let (app, direction) = (self.app, self.asked.direction);
         let targets = &self.selection.targets;
         let (branches, limit) = (&mut self.branches, self.asked.limit);
@@ -219,6 +220,12 @@ impl NodeMerge<'_> {
                     held += page.rows.iter().map(|row| row.text.len()).sum::<usize>();
                     branch.add(page, direction).map_err(AskError::Fault)
                 });
+                // a node that allows less than the gateway assumed is asked again for what it allows
+                let allowed = branch.target.node.page_max();
+                let is_less = asked_for.get(&index).is_some_and(|count| allowed < *count);
+                if matches!(added, Err(AskError::Invalid(_))) && is_less {
+                    return;
+                }
                 if let Err(error) = added {
                     report.fail(branch.target.id(), error);
                     branch.fail();

@@ -9,9 +9,10 @@ use crate::gateway::across::select::{NodeSelection, select};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keys::keyring::KeySet;
-use crate::gateway::proxy::tail::{event_stream, permit, reached, say_end, until};
+use crate::gateway::proxy::tail::{event_stream, permit, say_end};
 use crate::gateway::reply::GatewayResponse;
 use crate::gateway::request::{GatewayRequest, take_one};
+use crate::gateway::session::life::SessionLife;
 use crate::server::FairPermit;
 use crate::server::stopped;
 use hyper::body::Bytes;
@@ -54,7 +55,8 @@ pub(in crate::gateway) async fn tail(
         sender,
         _permit: permit,
     };
-    tokio::spawn(stream.run(tails, report.json(), until(request)));
+    let life = SessionLife::of(&request.user, &app.users.revoked);
+    tokio::spawn(stream.run(tails, report.json(), life));
     Ok(event_stream(blocks))
 }
 
@@ -91,13 +93,13 @@ struct FleetTail {
 
 impl FleetTail {
     /// Runs until the client is gone, the session expires or the gateway stops.
-    async fn run(self, tails: OpenTails, nodes: Value, until: Option<tokio::time::Instant>) {
+    async fn run(self, tails: OpenTails, nodes: Value, life: SessionLife) {
         let sender = self.sender.clone();
         let mut stopping = self.app.stopping.clone();
         tokio::select! {
             () = self.follow(tails.follow(), nodes) => {}
             () = sender.closed() => {}
-            () = reached(until) => say_end(&sender, "token_expired").await,
+            reason = life.ended() => say_end(&sender, reason).await,
             () = stopped(&mut stopping) => say_end(&sender, "shutdown").await,
         }
     }

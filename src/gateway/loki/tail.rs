@@ -13,9 +13,10 @@ use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::proxy::splitter::SseBlock;
-use crate::gateway::proxy::tail::{permit, reached, until};
+use crate::gateway::proxy::tail::permit;
 use crate::gateway::reply::GatewayResponse;
 use crate::gateway::request::GatewayRequest;
+use crate::gateway::session::life::SessionLife;
 use crate::logql::{self, Expr, LogPipeline};
 use crate::server::FairPermit;
 use crate::server::loki::json::{self, FoundLine};
@@ -81,7 +82,7 @@ pub(in crate::gateway) async fn tail(
         _open: app.websockets.subscribe(),
         _permit: permit,
     };
-    let until = until(request);
+    let life = SessionLife::of(&request.user, &app.users.revoked);
     tokio::spawn(async move {
         let Some((mut sender, mut receiver)) = socket.open().await else {
             return;
@@ -90,7 +91,7 @@ pub(in crate::gateway) async fn tail(
         let is_gone = tokio::select! {
             _ = client.follow(tails, &mut sender) => true,
             () = receiver.closed() => true,
-            () = reached(until) => false,
+            _ = life.ended() => false,
             () = stopped(&mut stopping) => false,
         };
         if !is_gone {

@@ -24,6 +24,9 @@ use tokio_rustls::rustls::ClientConfig;
 /// A digest of the identity of a node's store.
 const STORE_HEADER: HeaderName = HeaderName::from_static("x-vmlog-store");
 
+/// The most records that a page of a node may have.
+const LIMIT_MAX_HEADER: HeaderName = HeaderName::from_static("x-vmlog-limit-max");
+
 /// Different sets of authorities whose configuration is kept: a fleet has one, or one a node.
 const CONFIGS_MAX: usize = 4_096;
 
@@ -93,7 +96,12 @@ impl NodeClient {
             _ => Ok(response),
         });
         match &response {
-            Ok(response) => node.answered(store_of(response.headers())),
+            Ok(response) => {
+                node.answered(store_of(response.headers()));
+                if let Some(most) = limit_max_of(response.headers()) {
+                    node.allows(most);
+                }
+            }
             Err(fault) => node.failed(fault),
         }
         response
@@ -259,4 +267,9 @@ pub(in crate::gateway) struct NodeAnswer {
 fn store_of(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(STORE_HEADER)?.to_str().ok()?;
     (text.len() <= 64).then_some(text)
+}
+
+fn limit_max_of(headers: &HeaderMap) -> Option<usize> {
+    let text = headers.get(LIMIT_MAX_HEADER)?.to_str().ok()?;
+    text.parse().ok().filter(|most| *most > 0)
 }

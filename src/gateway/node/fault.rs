@@ -13,6 +13,8 @@ pub(in crate::gateway) enum NodeFault {
     NotConnected,
     /// It did not answer in time.
     Timeout,
+    /// It serves as much as it may.
+    Busy,
     /// It refused the request.
     Refused(StatusCode),
     /// Its answer is not one of a node, or was cut off.
@@ -24,11 +26,20 @@ pub(in crate::gateway) enum NodeFault {
 }
 
 impl NodeFault {
+    /// What a status says that is no answer to the request.
+    pub(in crate::gateway) fn of_status(status: StatusCode) -> Self {
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Self::Busy;
+        }
+        Self::Refused(status)
+    }
+
     /// The stable word for programs.
     pub(in crate::gateway) fn reason(&self) -> &'static str {
         match self {
             Self::Unreachable(_) | Self::NotConnected => "node_unreachable",
             Self::Timeout => "node_timeout",
+            Self::Busy => "node_busy",
             Self::Refused(_) => "node_refused",
             Self::Broken(_) => "node_broken",
             Self::Cloned => "node_cloned",
@@ -42,6 +53,7 @@ impl NodeFault {
             Self::Unreachable(_) => "the node cannot be reached".to_owned(),
             Self::NotConnected => "the node is not connected to the gateway".to_owned(),
             Self::Timeout => "the node did not answer in time".to_owned(),
+            Self::Busy => "the node answers no more requests of this user for now".to_owned(),
             Self::Refused(status) => {
                 format!(
                     "the node refused the request with status {}",
@@ -61,10 +73,12 @@ impl NodeFault {
     /// Whether the same request may succeed later.
     pub(in crate::gateway) fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::NotConnected | Self::Timeout | Self::Broken(_) => true,
-            Self::Refused(status) => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Unreachable(_)
+            | Self::NotConnected
+            | Self::Timeout
+            | Self::Busy
+            | Self::Broken(_) => true,
+            Self::Refused(status) => status.is_server_error(),
             Self::Cloned | Self::WorkspaceRequired => false,
         }
     }
@@ -89,7 +103,7 @@ impl From<ClientError> for NodeFault {
                 Self::Unreachable(error.to_string())
             }
             ClientError::Timeout => Self::Timeout,
-            ClientError::Status(status) => Self::Refused(status),
+            ClientError::Status(status) => Self::of_status(status),
             ClientError::Broken(why) => Self::Broken(why),
         }
     }

@@ -24,6 +24,8 @@ pub(in crate::gateway) struct Node {
     idle: Mutex<Vec<IdleConnection>>,
     idle_of_all: Arc<AtomicUsize>,
     health: Mutex<NodeHealth>,
+    /// The most records that a page of it may have; 0 before it has said so.
+    page_max: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Node {
             idle: Mutex::default(),
             idle_of_all,
             health: Mutex::default(),
+            page_max: AtomicUsize::new(0),
         }
     }
 
@@ -100,6 +103,19 @@ impl Node {
         if store.is_some() && health.store.as_deref() != store {
             health.store = store.map(str::to_owned);
         }
+    }
+
+    /// The most records that a page of the node may have, as far as it is known.
+    pub(in crate::gateway) fn page_max(&self) -> usize {
+        match self.page_max.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            most => most,
+        }
+    }
+
+    /// Notes what the node says of that.
+    pub(in crate::gateway) fn allows(&self, most: usize) {
+        self.page_max.store(most, Ordering::Relaxed);
     }
 
     /// Notes that there was no answer.

@@ -15,6 +15,15 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The end that a node announces when the token with which the tail began has expired.
 const EXPIRED: &str = "token_expired";
 
+/// How a stream goes on over a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway) enum Resumption {
+    /// After the last event that had an ID.
+    AfterLast,
+    /// From the beginning: each event holds the whole state, and the one that the client has is left out.
+    Anew,
+}
+
 /// The live tail of one node.
 #[derive(Debug)]
 pub(in crate::gateway) struct NodeFeed {
@@ -23,6 +32,9 @@ pub(in crate::gateway) struct NodeFeed {
     body: NodeBody,
     splitter: BlockSplitter,
     last_id: Option<String>,
+    resumption: Resumption,
+    /// Of a stream that begins anew: the data of the last event.
+    last_data: String,
     /// Whether the first block of a connection that continues another is still to come.
     is_resuming: bool,
 }
@@ -33,6 +45,7 @@ impl NodeFeed {
         node: Arc<Node>,
         call: NodeCall,
         response: Response<NodeBody>,
+        resumption: Resumption,
     ) -> Self {
         Self {
             node,
@@ -40,6 +53,8 @@ impl NodeFeed {
             body: response.into_body(),
             splitter: BlockSplitter::default(),
             last_id: None,
+            resumption,
+            last_data: String::new(),
             is_resuming: false,
         }
     }
@@ -51,7 +66,8 @@ impl NodeFeed {
     ) -> Result<Option<SseBlock>, NodeFault> {
         loop {
             while let Some(block) = self.splitter.next()? {
-                if block.event == "end" && block.data.contains(EXPIRED) && self.last_id.is_some() {
+                let goes_on = self.last_id.is_some() || self.resumption == Resumption::Anew;
+                if block.event == "end" && block.data.contains(EXPIRED) && goes_on {
                     self.reopen(nodes).await?;
                     continue;
                 }
@@ -59,8 +75,16 @@ impl NodeFeed {
                     self.last_id = Some(id.clone());
                 }
                 // it repeats the id with which the connection was opened again
-                if std::mem::take(&mut self.is_resuming) && block.data.is_empty() {
+                let is_first = std::mem::take(&mut self.is_resuming);
+                let is_known = match self.resumption {
+                    Resumption::AfterLast => block.data.is_empty(),
+                    Resumption::Anew => block.data == self.last_data,
+                };
+                if is_first && is_known {
                     continue;
+                }
+                if self.resumption == Resumption::Anew && !block.data.is_empty() {
+                    self.last_data.clone_from(&block.data);
                 }
                 return Ok(Some(block));
             }
@@ -79,14 +103,15 @@ impl NodeFeed {
 
     /// Connects again with a new token, after the last record that was received.
     async fn reopen(&mut self, nodes: &NodeClient) -> Result<(), NodeFault> {
-        let id = self.last_id.as_deref().unwrap_or_default();
-        let id = id
-            .parse()
-            .map_err(|_| NodeFault::Broken("the id of an event is not valid".to_owned()))?;
-        self.call.headers.insert(LAST_EVENT_ID, id);
+        if let Some(id) = &self.last_id {
+            let id = id
+                .parse()
+                .map_err(|_| NodeFault::Broken("the id of an event is not valid".to_owned()))?;
+            self.call.headers.insert(LAST_EVENT_ID, id);
+        }
         let response = nodes.send(&self.node, &self.call).await?;
         if !response.status().is_success() {
-            return Err(NodeFault::Refused(response.status()));
+            return Err(NodeFault::of_status(response.status()));
         }
         self.body = response.into_body();
         self.splitter = BlockSplitter::default();

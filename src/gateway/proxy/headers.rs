@@ -33,6 +33,13 @@ pub(in crate::gateway) fn to_node(headers: &HeaderMap) -> HeaderMap {
     passed(headers, &PASSED_TO_NODE)
 }
 
+/// Whether a client asks for server-sent events, as a node decides it.
+pub(in crate::gateway) fn accepts_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
 /// The answer with the headers that concern it.
 pub(in crate::gateway) fn pass_on(
     response: GatewayResponse,

@@ -16,6 +16,12 @@ const PASSED_ON: [&str; 9] = [
 /// The live tail.
 const TAIL: &str = "logs/tail";
 
+/// The list of problems, which clients may follow.
+const PROBLEMS: &str = "problems";
+
+/// The API of Loki, whose parameters may come as a form.
+const LOKI: &str = "loki/";
+
 /// A path of a node that may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct NodePath(String);
@@ -44,6 +50,11 @@ impl NodePath {
         self.0 == TAIL
     }
 
+    /// Whether it is the list of problems, which may be followed event by event as well.
+    pub(in crate::gateway) fn is_problems(&self) -> bool {
+        self.0 == PROBLEMS
+    }
+
     /// Path and query for the node.
     pub(in crate::gateway) fn target(&self, query: &str) -> String {
         let path = &self.0;
@@ -53,6 +64,11 @@ impl NodePath {
             format!("/{path}?{query}")
         }
     }
+}
+
+/// Whether the parameters of a path of a node may come as a form.
+pub(in crate::gateway) fn takes_form(rest: &str) -> bool {
+    rest.starts_with(LOKI)
 }
 
 #[cfg(test)]

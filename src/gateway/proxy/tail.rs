@@ -5,10 +5,11 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::node::client::NodeCall;
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
-use crate::gateway::proxy::feed::NodeFeed;
+use crate::gateway::proxy::feed::{NodeFeed, Resumption};
 use crate::gateway::proxy::headers::pass_on;
 use crate::gateway::reply::{BodyError, GatewayBody, GatewayResponse};
 use crate::gateway::request::GatewayRequest;
+use crate::gateway::session::life::SessionLife;
 use crate::server::FairPermit;
 use crate::server::stopped;
 use futures_util::stream::poll_fn;
@@ -19,17 +20,18 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// How long the last event of a stream may take to be read.
 const FAREWELL_MAX: Duration = Duration::from_millis(200);
 
-/// `GET /api/nodes/{id}/logs/tail`
+/// `GET /api/nodes/{id}/logs/tail`, and its other streams of events
 pub(in crate::gateway) async fn tail(
     app: &Arc<GatewayApp>,
     request: &GatewayRequest,
     node: &Arc<Node>,
     mut call: NodeCall,
+    resumption: Resumption,
 ) -> Result<GatewayResponse, GatewayError> {
     call.headers.remove(header::ACCEPT_ENCODING);
     let permit = permit(app, request)?;
@@ -39,13 +41,13 @@ pub(in crate::gateway) async fn tail(
         let response = response.map(BodyExt::boxed_unsync);
         return Ok(pass_on(response, request));
     }
-    let feed = NodeFeed::new(Arc::clone(node), call, response);
+    let feed = NodeFeed::new(Arc::clone(node), call, response, resumption);
     // one block waits while another is sent; the node slows down, and says so, if the client does
     let (sender, blocks) = mpsc::channel(1);
     let relay = NodeTailRelay {
         app: Arc::clone(app),
         sender,
-        until: until(request),
+        life: SessionLife::of(&request.user, &app.users.revoked),
         _permit: permit,
     };
     tokio::spawn(relay.run(feed, Arc::clone(node)));
@@ -61,11 +63,6 @@ pub(in crate::gateway) fn permit(
     permit.ok_or_else(|| {
         GatewayError::too_many("too_many_tails", "too many tails of this user are open")
     })
-}
-
-/// When the session of the user ends.
-pub(in crate::gateway) fn until(request: &GatewayRequest) -> Option<Instant> {
-    Instant::now().checked_add(request.user.remaining?)
 }
 
 /// A response of blocks that arrive over a channel; it ends when the sender is dropped.
@@ -87,14 +84,6 @@ pub(in crate::gateway) fn event_stream(mut blocks: mpsc::Receiver<Bytes>) -> Gat
     response
 }
 
-/// Waits until that time; without one, forever.
-pub(in crate::gateway) async fn reached(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The last event of a stream, with its reason.
 pub(in crate::gateway) async fn say_end(sender: &mpsc::Sender<Bytes>, reason: &str) {
     let text = format!("event: end\ndata: {{\"reason\":\"{reason}\"}}\n\n");
@@ -105,7 +94,7 @@ pub(in crate::gateway) async fn say_end(sender: &mpsc::Sender<Bytes>, reason: &s
 struct NodeTailRelay {
     app: Arc<GatewayApp>,
     sender: mpsc::Sender<Bytes>,
-    until: Option<Instant>,
+    life: SessionLife,
     _permit: FairPermit,
 }
 
@@ -123,7 +112,7 @@ impl NodeTailRelay {
             }
             // the client is gone; the connection to the node closes with the feed
             () = self.sender.closed() => {}
-            () = reached(self.until) => say_end(&self.sender, "token_expired").await,
+            reason = self.life.ended() => say_end(&self.sender, reason).await,
             () = stopped(&mut stopping) => say_end(&self.sender, "shutdown").await,
         }
     }

@@ -15,10 +15,14 @@ use std::time::Duration;
 /// The nodes by their ids.
 pub(in crate::gateway) type NodeMap = BTreeMap<String, Arc<Node>>;
 
+/// How often to look for a change where there is no list that could change.
+const INTERVAL_WITHOUT_LIST: Duration = Duration::from_hours(24);
+
 /// The registry: the last valid list of nodes.
 #[derive(Debug)]
 pub(in crate::gateway) struct Registry {
-    source: tokio::sync::Mutex<DocumentSource>,
+    /// `None`: all nodes join by themselves.
+    source: Option<tokio::sync::Mutex<DocumentSource>>,
     /// The last valid list.
     listed: Mutex<Option<Vec<NodeEntry>>>,
     members: Arc<Members>,
@@ -32,20 +36,24 @@ pub(in crate::gateway) struct Registry {
 
 impl Registry {
     pub(in crate::gateway) fn new(
-        source: DocumentSource,
+        source: Option<DocumentSource>,
         members: Arc<Members>,
         uplinks: Arc<Uplinks>,
     ) -> Self {
-        Self {
-            source: tokio::sync::Mutex::new(source),
-            listed: Mutex::default(),
+        // without a list, no node is in it
+        let listed = source.is_none().then(Vec::new);
+        let registry = Self {
+            source: source.map(tokio::sync::Mutex::new),
+            listed: Mutex::new(listed),
             members,
             uplinks,
             nodes: RwLock::default(),
             problem: Mutex::default(),
             failures: AtomicUsize::default(),
             idle: Arc::default(),
-        }
+        };
+        registry.rebuild();
+        registry
     }
 
     /// The nodes; `None` before the first valid list.
@@ -70,12 +78,18 @@ impl Registry {
 
     /// How often to look for a change.
     pub(in crate::gateway) async fn interval(&self) -> Duration {
-        self.source.lock().await.interval()
+        match &self.source {
+            Some(source) => source.lock().await.interval(),
+            None => INTERVAL_WITHOUT_LIST,
+        }
     }
 
     /// Reads the list if it has changed. A list that is not valid is reported once, and the last valid one stays in use.
     pub(in crate::gateway) async fn refresh(&self) {
-        let mut source = self.source.lock().await;
+        let Some(source) = &self.source else {
+            return;
+        };
+        let mut source = source.lock().await;
         match source.changed().await {
             Ok(None) => {
                 // a document that is not valid stays so until it changes; one that could not be read is readable again
@@ -197,7 +211,21 @@ mod tests {
         let source = KeySource::File(path.to_owned());
         let members = Members::open(path.parent().expect("a folder")).expect("members");
         let source = DocumentSource::new(source, None, None);
-        Registry::new(source, Arc::new(members), Arc::default())
+        Registry::new(Some(source), Arc::new(members), Arc::default())
+    }
+
+    fn join(registry: &Registry, folder: &Path, id: &str) {
+        let place = NodePlace {
+            node: id.to_owned(),
+            owner: Some("ann".to_owned()),
+            workspaces: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        };
+        let token = create_join_token(folder, place, Duration::from_mins(1));
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let joined = registry.members.join(&token.expect("a token"), id, key);
+        joined.expect("a file").expect("joined");
+        registry.rebuild();
     }
 
     fn ids(registry: &Registry) -> Vec<String> {
@@ -267,19 +295,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("nodes.json");
         let registry = registry(&path);
-        let join = |id: &str| {
-            let place = NodePlace {
-                node: id.to_owned(),
-                owner: Some("ann".to_owned()),
-                workspaces: BTreeMap::new(),
-                labels: BTreeMap::new(),
-            };
-            let token = create_join_token(folder.path(), place, Duration::from_mins(1));
-            let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-            let joined = registry.members.join(&token.expect("a token"), id, key);
-            joined.expect("a file").expect("joined");
-            registry.rebuild();
-        };
+        let join = |id: &str| join(&registry, folder.path(), id);
         join("b");
         assert!(registry.nodes().is_none(), "no valid list yet");
         put(
@@ -299,5 +315,20 @@ mod tests {
         assert!(registry.members.refresh().expect("a file"));
         registry.rebuild();
         assert_eq!(ids(&registry), ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn without_a_list_the_nodes_are_those_that_have_joined() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let members = Members::open(folder.path()).expect("members");
+        let registry = Registry::new(None, Arc::new(members), Arc::default());
+        registry.refresh().await;
+        assert_eq!((ids(&registry), registry.problem()), (Vec::new(), None));
+        join(&registry, folder.path(), "b");
+        assert_eq!(ids(&registry), ["b"]);
+        // those of before a restart are there at once
+        let members = Members::open(folder.path()).expect("members");
+        let registry = Registry::new(None, Arc::new(members), Arc::default());
+        assert_eq!(ids(&registry), ["b"]);
     }
 }

@@ -93,6 +93,7 @@ impl UserAuthenticator {
                     rights: Rights::Everything,
                     remaining: None,
                     is_ambient: false,
+                    session: None,
                 });
             }
             if let Some(user) = self.session_of_page(token) {
@@ -148,6 +149,7 @@ impl UserAuthenticator {
             rights,
             remaining,
             is_ambient,
+            session: None,
         }
     }
 

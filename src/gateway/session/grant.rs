@@ -164,6 +164,7 @@ fn user(claims: GrantClaims) -> Option<User> {
         },
         remaining: Some(Duration::from_secs(left)),
         is_ambient: false,
+        session: Some(claims.i).filter(|id| !id.is_empty()),
     })
 }
 
@@ -195,6 +196,7 @@ mod tests {
             rights: Rights::Own(vec!["n1".to_owned()]),
             remaining,
             is_ambient: true,
+            session: None,
         }
     }
 

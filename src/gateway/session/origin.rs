@@ -145,6 +145,7 @@ mod tests {
             rights: Rights::Own(Vec::new()),
             remaining: None,
             is_ambient,
+            session: None,
         }
     }
 

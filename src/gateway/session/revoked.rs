@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+use tokio::sync::watch;
 
 /// The name of the file in the gateway's folder.
 const FILE_NAME: &str = "ended-sessions.json";
@@ -28,6 +29,8 @@ type EndedSessions = BTreeMap<String, u64>;
 pub(in crate::gateway) struct RevokedSessions {
     folder: PathBuf,
     known: Mutex<KnownSessions>,
+    /// Changes whenever more sessions may have ended.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +45,7 @@ impl RevokedSessions {
         let sessions = Self {
             folder: folder.to_owned(),
             known: Mutex::default(),
+            changed: watch::channel(()).0,
         };
         sessions.refresh()?;
         Ok(sessions)
@@ -51,11 +55,18 @@ impl RevokedSessions {
         lock(&self.known).ended.contains_key(id)
     }
 
+    /// Waits until a session has been ended, here or by another gateway.
+    pub(in crate::gateway) async fn ended(&self, id: &str) {
+        let mut changed = self.changed.subscribe();
+        while !self.contains(id) && changed.changed().await.is_ok() {}
+    }
+
     /// Ends a session with all its renewals. This gateway refuses it even if the file cannot be written.
     pub(in crate::gateway) fn revoke(&self, name: SessionName) -> io::Result<()> {
         let SessionName { id, ends_s } = name;
         let mut known = lock(&self.known);
         known.ended.insert(id.clone(), ends_s);
+        self.changed.send_replace(());
         let folder = File::open(&self.folder)?;
         flock(&folder, FlockOperation::LockExclusive)?;
         let mut ended = read(&self.folder)?;
@@ -74,6 +85,7 @@ impl RevokedSessions {
         if found != known.version {
             known.ended = read(&self.folder)?;
             known.version = found;
+            self.changed.send_replace(());
         }
         Ok(())
     }
@@ -146,6 +158,25 @@ mod tests {
         one.refresh().expect("read");
         assert!(one.contains("a") && one.contains("b"));
         assert!(open().contains("b"));
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_the_end_of_a_session_ends_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || RevokedSessions::open(folder.path()).expect("a folder");
+        let (here, there) = (std::sync::Arc::new(open()), open());
+        let wait = |id: &'static str| {
+            let here = std::sync::Arc::clone(&here);
+            tokio::spawn(async move { here.ended(id).await })
+        };
+        let [one, other, third] = ["a", "b", "c"].map(wait);
+        here.revoke(name("a", now_s() + 60)).expect("written");
+        one.await.expect("ended");
+        there.revoke(name("b", now_s() + 60)).expect("written");
+        here.refresh().expect("read");
+        other.await.expect("ended");
+        here.ended("b").await;
+        assert!(!third.is_finished());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(in crate::gateway) struct User {
     pub(in crate::gateway) remaining: Option<Duration>,
     /// Whether the browser sent the proof by itself: other sites could make it do so.
     pub(in crate::gateway) is_ambient: bool,
+    /// The ID of the session of the page that proved who it is.
+    pub(in crate::gateway) session: Option<String>,
 }
 
 /// Which nodes a user sees.
@@ -141,6 +143,7 @@ mod tests {
             rights,
             remaining: None,
             is_ambient: false,
+            session: None,
         }
     }
 

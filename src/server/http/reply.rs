@@ -72,6 +72,21 @@ pub(in crate::server) fn streamed<E: Error + Send + Sync + 'static>(
     response
 }
 
+/// A response of server-sent events, which no proxy may collect.
+pub(in crate::server) fn event_stream<E: Error + Send + Sync + 'static>(
+    chunks: mpsc::Receiver<Result<Bytes, E>>,
+) -> Response {
+    let mut response = streamed("text/event-stream", chunks);
+    for (name, value) in [("cache-control", "no-cache"), ("x-accel-buffering", "no")] {
+        set(
+            response.headers_mut(),
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    response
+}
+
 /// Sets one header.
 pub(in crate::server) fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     headers.insert(name, value);

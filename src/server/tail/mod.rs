@@ -1,5 +1,6 @@
-//! The live tail over server-sent events.
+//! The live tail and the list of problems over server-sent events.
 
+pub(super) mod problems;
 pub(super) mod sse;
 pub(super) mod start;
 pub(super) mod stream;

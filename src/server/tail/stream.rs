@@ -31,7 +31,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use warp::http::header::{HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
@@ -73,10 +72,7 @@ pub(in crate::server) async fn tail(
     let (filter, mut rest, warnings) = parsed.await??;
     let start = TailStart::take(&mut rest, request)?;
     refuse(&rest)?;
-    let share = app.tails.take(principal.id).ok_or_else(|| {
-        let message = "too many tails of this client are open";
-        ApiError::too_many("too_many_tails", message, 5)
-    })?;
+    let share = app.tails.take(principal.id).ok_or_else(too_many)?;
     let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
     let client = TailClient {
         app: Arc::clone(app),
@@ -95,20 +91,17 @@ pub(in crate::server) async fn tail(
         _share: share,
     };
     tokio::spawn(client.run(start));
-    let mut response = reply::streamed("text/event-stream", chunks);
-    let headers = response.headers_mut();
-    for (name, value) in [("cache-control", "no-cache"), ("x-accel-buffering", "no")] {
-        reply::set(
-            headers,
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
-    }
-    Ok(response)
+    Ok(reply::event_stream(chunks))
+}
+
+/// 429: the client follows as much as it may.
+pub(super) fn too_many() -> ApiError {
+    let message = "too many tails of this client are open";
+    ApiError::too_many("too_many_tails", message, 5)
 }
 
 /// When the tail of this principal ends; `None` if it does not expire.
-fn until(app: &App, principal: &Principal) -> Option<Instant> {
+pub(super) fn until(app: &App, principal: &Principal) -> Option<Instant> {
     let remaining = principal
         .remaining
         .filter(|_| app.options.tail_ends_with_token)?;

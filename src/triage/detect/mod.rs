@@ -4,6 +4,7 @@
 mod fields;
 mod manager;
 mod record;
+mod rhythm;
 mod rules;
 mod sign;
 mod speaker;

@@ -6,9 +6,11 @@ use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use crate::triage::detect::fields::{SILENT_EVENT, SILENT_SOURCE};
 use crate::triage::detect::record::sign;
+use crate::triage::detect::rhythm::{Rhythm, SILENT_MIN};
 use crate::triage::detect::sign::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, Sign};
 use crate::triage::kind::ProblemKind as K;
 use foldhash::fast::RandomState;
+use serde_json::Value;
 use std::collections::HashMap;
 
 const SECOND: i64 = 1_000_000;
@@ -35,12 +37,8 @@ const BURST_EVERY: i64 = 10 * MINUTE;
 
 /// A record that is older than this when it arrives says nothing of silence.
 const LIVE_WITHIN: i64 = MINUTE;
-/// A source is regular after this many live records over this time.
-const REGULAR_RECORDS: u32 = 200;
-const REGULAR_FOR: i64 = 30 * MINUTE;
-/// A regular source is silent after this time, and after this many times its longest pause.
-const SILENT_MIN: i64 = 10 * MINUTE;
-const SILENT_FACTOR: i64 = 5;
+/// If nobody looked for silent sources for this long, the machine slept or its clock was set: silence is counted anew.
+const ASLEEP_MIN: i64 = 2 * MINUTE;
 
 /// Marks records as they are collected.
 #[derive(Debug, Default)]
@@ -51,6 +49,9 @@ pub struct ProblemWatch {
     victim: Option<(String, String)>,
     /// The boot whose clock was set.
     set_boot: Option<String>,
+    /// When silent sources were last looked for, and since when without a break.
+    looked: Option<Micros>,
+    awake_since: Option<Micros>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +61,7 @@ struct Repetitions {
 }
 
 /// What is known of a source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct SourceState {
     /// The minute in which errors are counted, and how many there are.
     minute: i64,
@@ -68,13 +69,12 @@ struct SourceState {
     /// Errors in a usual minute.
     usual: f32,
     burst_at: Option<Micros>,
-    /// The first and the last record that arrived as it was written, and how many there were.
-    live_since: Option<Micros>,
-    last: Micros,
-    records: u32,
-    longest_pause: i64,
+    /// When records came that arrived as they were written.
+    rhythm: Option<Box<Rhythm>>,
     /// It ended in good order, or was reported.
     is_at_rest: bool,
+    /// The container that logs it.
+    container: Option<Box<str>>,
 }
 
 impl SourceState {
@@ -84,11 +84,9 @@ impl SourceState {
             errors: 0,
             usual: 0.0,
             burst_at: None,
-            live_since: None,
-            last: Micros::new(0),
-            records: 0,
-            longest_pause: 0,
+            rhythm: None,
             is_at_rest: false,
+            container: None,
         }
     }
 }
@@ -145,7 +143,11 @@ impl ProblemWatch {
     }
 
     fn problem(&mut self, record: &Record) -> Option<DetectedProblem> {
-        match sign(record)? {
+        let sign = sign(record)?;
+        if let Sign::Problem(problem) | Sign::Repeated(problem) = &sign {
+            self.end_container(problem.subject.as_deref());
+        }
+        match sign {
             Sign::Problem(problem) => Some(self.of_victim(problem, &record.message)),
             Sign::Repeated(problem) => self.repeat(problem, record.timestamp),
             Sign::OomVictim { pid, owner } => {
@@ -153,6 +155,17 @@ impl ProblemWatch {
                 None
             }
             Sign::TimeSet => self.time_set(record),
+        }
+    }
+
+    /// A container that has ended, for whatever reason, is silent from now on.
+    fn end_container(&mut self, subject: Option<&str>) {
+        let Some(ended) = subject.and_then(|subject| subject.strip_prefix("container ")) else {
+            return;
+        };
+        for state in self.sources.values_mut() {
+            let container = state.container.as_deref();
+            state.is_at_rest |= container.is_some_and(|id| id.starts_with(ended));
         }
     }
 
@@ -227,18 +240,33 @@ impl ProblemWatch {
 
     /// The sources that logged regularly and are silent now; each is reported once, until it logs again.
     pub fn silent(&mut self, now: Micros) -> Vec<SilentSource> {
+        let looked = self.looked.replace(now);
+        let passed = looked.map_or(i64::MAX, |looked| now.get().saturating_sub(looked.get()));
+        if !(0..ASLEEP_MIN).contains(&passed) {
+            self.awake_since = Some(now);
+        }
+        let awake_since = self.awake_since.unwrap_or(now);
         let states = self.sources.iter_mut();
-        let silent = states.filter(|(_, state)| state.is_silent(now));
-        silent
-            .map(|(source, state)| {
-                state.is_at_rest = true;
-                SilentSource {
+        let silent = states.filter_map(|(source, state)| {
+            let rhythm = state.rhythm.as_ref()?;
+            let since = rhythm.last().max(awake_since);
+            let silence = now.get().saturating_sub(since.get());
+            // cheap, and no for almost all
+            if state.is_at_rest || silence < SILENT_MIN {
+                return None;
+            }
+            let is_due = rhythm.silent_after().is_some_and(|limit| silence >= limit);
+            is_due.then(|| {
+                let silent = SilentSource {
                     source: source.clone(),
-                    last: state.last,
-                    pause_micros: state.longest_pause,
-                }
+                    last: rhythm.last(),
+                    pause_micros: rhythm.longest_pause(),
+                };
+                state.is_at_rest = true;
+                silent
             })
-            .collect()
+        });
+        silent.collect()
     }
 }
 
@@ -248,26 +276,15 @@ impl SourceState {
         if now.get().saturating_sub(time.get()).abs() > LIVE_WITHIN {
             return;
         }
-        if self.live_since.is_some() {
-            let pause = time.get().saturating_sub(self.last.get());
-            self.longest_pause = self.longest_pause.max(pause);
-        } else {
-            self.live_since = Some(time);
+        match &mut self.rhythm {
+            Some(rhythm) => rhythm.add(time),
+            None => self.rhythm = Some(Box::new(Rhythm::new(time))),
         }
-        self.last = self.last.max(time);
-        self.records = self.records.saturating_add(1);
+        if self.container.is_none() {
+            let id = record.metadata.get("container_id").and_then(Value::as_str);
+            self.container = id.map(Box::from);
+        }
         self.is_at_rest = is_end(record);
-    }
-
-    fn is_silent(&self, now: Micros) -> bool {
-        let Some(since) = self.live_since else {
-            return false;
-        };
-        let limit = SILENT_MIN.max(self.longest_pause.saturating_mul(SILENT_FACTOR));
-        !self.is_at_rest
-            && self.records >= REGULAR_RECORDS
-            && self.last.get().saturating_sub(since.get()) >= REGULAR_FOR
-            && now.get().saturating_sub(self.last.get()) >= limit
     }
 
     /// Counts an error; whether it makes a burst.
@@ -464,19 +481,63 @@ mod tests {
         );
     }
 
+    /// A line every ten seconds.
+    fn tick(watch: &mut ProblemWatch, count: i64) {
+        let line = [
+            "docker:web",
+            "container_id=0123456789abcdef",
+            "info",
+            "tick",
+        ];
+        for index in 0..count {
+            assert_eq!(marked(watch, at(&line, index * 10)), None);
+        }
+    }
+
+    /// The sources that are found silent within these seconds, looked for as maintenance does.
+    fn looked(watch: &mut ProblemWatch, seconds: std::ops::Range<i64>) -> Vec<SilentSource> {
+        let times = seconds.step_by(20);
+        let found = times.flat_map(|time| watch.silent(Micros::new(START + time * SECOND)));
+        found.collect()
+    }
+
+    #[test]
+    fn a_container_that_was_stopped_and_a_machine_that_slept_are_not_silent() {
+        let ended = [
+            "system:docker",
+            "identifier=dockerd",
+            "info",
+            "time=\"2026-02-17T14:30:15Z\" level=info msg=\"ignoring event\" container=0123456789abcdef module=libcontainerd namespace=moby topic=/tasks/delete type=\"*events.TaskDelete\"",
+        ];
+        let mut watch = ProblemWatch::default();
+        tick(&mut watch, 400);
+        marked(&mut watch, at(&ended, 4_001));
+        assert!(looked(&mut watch, 4_000..9_000).is_empty());
+
+        let mut watch = ProblemWatch::default();
+        tick(&mut watch, 400);
+        assert!(looked(&mut watch, 3_000..4_000).is_empty());
+        // nobody looked for two hours, and the source has not logged yet
+        assert!(looked(&mut watch, 11_200..11_700).is_empty());
+        assert_eq!(looked(&mut watch, 11_700..11_900).len(), 1);
+    }
+
     #[test]
     fn a_regular_source_that_stops_is_silent_once() {
-        let line = ["docker:web", "", "info", "tick"];
         let now = |seconds: i64| Micros::new(START + seconds * SECOND);
         let mut watch = ProblemWatch::default();
-        for index in 0..400 {
-            assert_eq!(marked(&mut watch, at(&line, index * 10)), None);
-        }
-        assert!(watch.silent(now(4_500)).is_empty(), "500 s of silence");
-        let silent = watch.silent(now(4_700));
+        tick(&mut watch, 400);
+        assert!(
+            looked(&mut watch, 4_000..4_500).is_empty(),
+            "500 s of silence"
+        );
+        let silent = looked(&mut watch, 4_500..4_700);
         assert_eq!(silent.len(), 1);
         assert_eq!(silent[0].source.as_str(), "docker:web");
-        assert!(watch.silent(now(9_000)).is_empty(), "reported already");
+        assert!(
+            looked(&mut watch, 4_700..9_000).is_empty(),
+            "reported already"
+        );
         let (event, text, metadata) = silent[0].report(now(4_700));
         assert_eq!(
             text,
@@ -505,11 +566,10 @@ mod tests {
             old.mark(&mut at(&line, index * 10), later);
         }
         marked(&mut ended, at(&stopped, 4_000));
-        let after = |seconds: i64| Micros::new(START + seconds * SECOND);
-        assert!(pauses.silent(after(60_000)).is_empty());
-        assert!(ended.silent(later).is_empty());
+        assert!(looked(&mut pauses, 50_400..140_000).is_empty());
+        assert!(looked(&mut ended, 4_000..60_000).is_empty());
         assert!(
-            old.silent(later).is_empty(),
+            looked(&mut old, 50_000..60_000).is_empty(),
             "read from a file long after it was written"
         );
     }

@@ -34,7 +34,10 @@ pub struct ProblemsQuery {
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are left out.
 pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<ProblemList, Error> {
     let begun = Instant::now();
-    let filter = query.filter.clone().with_expression(marked(&query.kinds));
+    let filter = query
+        .filter
+        .clone()
+        .with_expression(marked_as(&query.kinds));
     let mut groups = ProblemGroups::default();
     let visited = visit(
         view,
@@ -84,12 +87,20 @@ pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<P
     })
 }
 
+/// Records that report a problem.
+#[must_use]
+pub fn marked() -> Expression {
+    Expression::Field(FieldCondition::new(PROBLEM, FieldTest::Exists))
+}
+
 /// Records that report a problem of one of these kinds, or of any.
-fn marked(kinds: &[ProblemKind]) -> Expression {
-    let test = |test| Expression::Field(FieldCondition::new(PROBLEM, test));
+fn marked_as(kinds: &[ProblemKind]) -> Expression {
     if kinds.is_empty() {
-        return test(FieldTest::Exists);
+        return marked();
     }
-    let of_kind = |kind: &ProblemKind| test(FieldTest::Equals(kind.as_str().into()));
+    let of_kind = |kind: &ProblemKind| {
+        let is_kind = FieldTest::Equals(kind.as_str().into());
+        Expression::Field(FieldCondition::new(PROBLEM, is_kind))
+    };
     Expression::Any(kinds.iter().map(of_kind).collect())
 }

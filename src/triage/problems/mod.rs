@@ -6,4 +6,4 @@ mod find;
 mod group;
 
 pub use answer::{EvidenceLine, FoundProblem, ProblemList, SearchedTimes};
-pub use find::{PROBLEMS_MAX, ProblemsQuery, problems};
+pub use find::{PROBLEMS_MAX, ProblemsQuery, marked, problems};

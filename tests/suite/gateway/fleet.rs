@@ -90,7 +90,7 @@ fn options(registry: &std::path::Path, directory: PathBuf) -> GatewayOptions {
         node_timeout: Duration::from_secs(20),
         rate: 0,
         access_log: false,
-        ..GatewayOptions::new(KeySource::File(registry.to_owned()), directory)
+        ..GatewayOptions::new(Some(KeySource::File(registry.to_owned())), directory)
     }
 }
 

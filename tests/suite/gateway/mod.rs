@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod across;
 pub(crate) mod fleet;
 mod join;
+mod limits;
 pub(crate) mod loki;
 pub(crate) mod loki_access;
 pub(crate) mod loki_tail;

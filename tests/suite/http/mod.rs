@@ -8,6 +8,7 @@ mod evidence;
 pub(crate) mod foreign;
 pub(crate) mod hostile;
 pub(crate) mod mcp;
+pub(crate) mod problems;
 pub(crate) mod server;
 pub(crate) mod tail;
 pub(crate) mod tls;

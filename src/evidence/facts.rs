@@ -51,6 +51,8 @@ enum FactSource {
 
 use FactSource::{Command, File as OneFile, Files};
 
+const KERNEL_LOG: &str = "system/kernel-log.txt";
+
 /// Every fact. The list in `format-spec/evidence.md` is the same.
 const FACTS: &[FactSpec] = &[
     (
@@ -79,7 +81,7 @@ const FACTS: &[FactSpec] = &[
         "system/processes.txt",
         Command(&["ps", "-eo", "pid,ppid,user,stat,rss,etime,comm"]),
     ),
-    ("system/kernel-log.txt", Command(&["dmesg"])),
+    (KERNEL_LOG, Command(&["dmesg"])),
     (
         "units/failed.txt",
         Command(&[
@@ -200,9 +202,19 @@ fn find(
     let redacted = |found: EndOfOutput| redacted(path, &found.into_bytes(), redactor.clone());
     MachineFact {
         path,
-        text: found.map(redacted),
+        text: found.map(redacted).map_err(|why| explained(path, why)),
         gap,
     }
+}
+
+/// The reason with what is there instead. The packaged service may not read the ring of the kernel.
+fn explained(path: &str, why: String) -> String {
+    if path == KERNEL_LOG {
+        return format!(
+            "{why}; what the journal has of the kernel is in the records, source system:kernel"
+        );
+    }
+    why
 }
 
 fn run(places: &FactPlaces, words: &[&str], deadline: Instant) -> Result<EndOfOutput, String> {
@@ -319,7 +331,7 @@ mod tests {
         assert_eq!(fact("units/state.txt").unwrap_err(), "exit status: 1");
         assert_eq!(
             fact("system/kernel-log.txt").unwrap_err(),
-            "it did not end in time"
+            "it did not end in time; what the journal has of the kernel is in the records, source system:kernel"
         );
         let mounts = fact("system/mounts.txt").unwrap_err();
         assert!(

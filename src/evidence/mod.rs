@@ -23,6 +23,8 @@ mod command;
 mod error;
 mod facts;
 mod folder;
+#[doc(hidden)]
+pub mod fuzz;
 mod manifest;
 mod records;
 mod unpack;

@@ -14,7 +14,7 @@ use tar::EntryType;
 use zstd::stream::read::Decoder;
 
 /// The first bytes of a file that zstd compressed (RFC 8878).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Memory for decompression, as a power of 2: 8 MiB. Bundles need 2 MiB.
 const WINDOW_LOG_MAX: u32 = 23;
 /// The maximum size of the manifest.
@@ -95,10 +95,20 @@ pub(super) fn read_bundle(
     let damaged = || BundleError::io("read the archive");
     let mut decoder = Decoder::with_buffer(archive).map_err(damaged())?;
     decoder.window_log_max(WINDOW_LOG_MAX).map_err(damaged())?;
+    read_archive(decoder, parent, limits)
+}
+
+/// Reads the archive of a bundle.
+pub(super) fn read_archive(
+    content: impl Read,
+    parent: &Path,
+    limits: &BundleLimits,
+) -> Result<UnpackedBundle, BundleError> {
+    let damaged = || BundleError::io("read the archive");
     // The bound also holds for what is between the files.
     let bytes_max = limits.bytes_max;
     let bounded = Bounded {
-        content: decoder,
+        content,
         left: bytes_max,
     };
     let mut archive = tar::Archive::new(bounded);

@@ -2,6 +2,7 @@
 
 use crate::query::cursor::Cursor;
 use crate::query::error::Error;
+use crate::query::expression::time_range::TimeRange;
 use crate::query::page::best::Best;
 use crate::query::page::block_hits::{self, Wanted};
 use crate::query::page::read;
@@ -13,8 +14,9 @@ use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::run::{Outcome, run_scan};
 use crate::record::Id;
-use crate::store::View;
+use crate::store::{Segment, View};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The page that the order and the cursor of `request` describe, of at most `bytes_max`.
 pub(in crate::query) fn page(
@@ -64,18 +66,49 @@ fn ids_beyond(request: &PageRequest) -> Range<u64> {
     }
 }
 
-/// Whether thinning left out records between the cursor and the end of the page.
+/// Whether thinning left out records between the cursor, or the end of the log, and the end of the page.
 fn is_thinned(view: &View, request: &PageRequest, page: &Page) -> bool {
-    let Some(cursor) = request.cursor.filter(|_| request.order == Order::Id) else {
+    if request.order != Order::Id {
         return false;
-    };
-    let from = cursor.id().0;
+    }
+    let from = request.cursor.map(|cursor| cursor.id().0);
     let to = page.next_cursor.map(|next| next.id().0);
     let ids = match request.direction {
-        Direction::Backward => to.unwrap_or(0)..from,
-        Direction::Forward => from.saturating_add(1)..to.unwrap_or(u64::MAX),
+        Direction::Backward => to.unwrap_or(0)..from.unwrap_or(u64::MAX),
+        Direction::Forward => from.map_or(0, |id| id.saturating_add(1))..to.unwrap_or(u64::MAX),
     };
-    view.thinned_within(&ids) > 0
+    let bounds = request.filter.time_bounds();
+    let mut segments = view.segments().iter().peekable();
+    while let Some(segment) = segments.next() {
+        let own = segment.ids();
+        let own = own.start.max(ids.start)..own.end.min(ids.end);
+        let is_thinned = segment.is_kept() && !own.is_empty() && view.thinned_within(&own) > 0;
+        if is_thinned && may_have_been_within(segment, segments.peek().copied(), &bounds) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether records that are left out of a segment may have been of these times. They arrived between those that remain and the
+/// next segment.
+fn may_have_been_within(
+    segment: &Segment,
+    next: Option<&Arc<Segment>>,
+    bounds: &TimeRange,
+) -> bool {
+    let times = |segment: &Segment| {
+        let blocks = segment.blocks();
+        let times = blocks.map(|block| block.summary().times.clone());
+        times.reduce(|a, b| *a.start().min(b.start())..=*a.end().max(b.end()))
+    };
+    let (own, next) = (times(segment), next.and_then(|next| times(next)));
+    let Some(own) = own else {
+        return true;
+    };
+    let end = next.map_or(*own.end(), |next| *own.end().max(next.start()));
+    bounds.end.is_none_or(|until| *own.start() < until)
+        && bounds.start.is_none_or(|since| since <= end)
 }
 
 fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {

@@ -98,7 +98,8 @@ impl Store {
         thinner.inputs.iter().all(is_here)
     }
 
-    /// Thinning restarts after a pause. If the limits are exceeded by far, the oldest segment is deleted without its evidence.
+    /// Thinning restarts after a pause. If the limits are exceeded by far, the oldest segment is deleted without its evidence, except on a
+    /// full disk, which takes no more records either: the segment waits until there is room for its evidence.
     fn put_off_thinning(&mut self, error: Error) {
         let ids = self.thinner.take().map(|thinner| thinner.ids());
         if let Some(ids) = ids {
@@ -106,6 +107,7 @@ impl Store {
             self.doom_part(temporary(&self.directory.sealed(ids.start)));
         }
         if self.is_overdue()
+            && !matches!(error, Error::Full { .. })
             && let Some(index) = self.oldest_whole()
         {
             let file = self.sealed.remove(index);

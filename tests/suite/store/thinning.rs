@@ -1,9 +1,9 @@
 //! Thinning: the evidence of segments that rows or bytes push out remains.
 
-use crate::store::crash::{Done, ROOT, append, sweep};
+use crate::store::crash::{Done, ROOT, append, opening, sweep};
 use crate::store::format::{read_by_python, record_line};
-use crate::store::{options, read_all, record, redacted};
-use crate::support::double::{Call, DiskDouble, Loss};
+use crate::store::{options, position, read_all, record, redacted};
+use crate::support::double::{Call, DiskDouble, Fault, Loss};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -227,6 +227,15 @@ fn thinned_records_are_reported_and_pages_go_on_over_sparse_ids() {
             "{direction}: the deleted records are not reported"
         );
     }
+    // a page from the end of the log reports what is left out as well, but not for times at which nothing is
+    let first = |name: &str, value: &str| {
+        let asked = [(name.to_owned(), value.to_owned())];
+        let request = parse_page(&asked, &Limits::default(), Micros::now()).unwrap();
+        page(&view, &request, &Budget::default()).unwrap()
+    };
+    assert!(first("source", "cloud-init").truncated);
+    assert!(!first("start", "2090-01-01").truncated);
+    assert!(!first("limit", "10").truncated, "the newest are all there");
     let kept_end = view.kept_end().unwrap();
     assert!(view.thinned_within(&(1..kept_end)) > 30_000);
     assert_eq!(view.thinned_within(&(kept_end..view.ids().end)), 0);
@@ -399,6 +408,60 @@ fn a_stop_at_any_call_of_thinning_beyond_the_budget_leaves_each_record_once() {
         |disk, done| run_thinning(disk, done, 12 << 10, 12),
         |disk, done, loss, what| check_thinned(disk, done, loss, what, true),
     );
+}
+
+/// Appends through a disk that is full from a call on, until it has refused three records; returns how many were appended, and whether
+/// maintenance reported that there was no room.
+fn thin_through(disk: &DiskDouble, what: &str) -> (Store, u64, bool) {
+    let shared = Arc::new(disk.clone());
+    let (mut store, _) = Store::open(shared, Path::new(ROOT), small(1 << 20)).unwrap();
+    let (mut appended, mut refused, mut is_reported) = (0, 0, false);
+    while appended < 160 {
+        match store.append(&redacted(&[record(appended)]), &[position(appended + 1)]) {
+            Ok(_) => appended += 1,
+            Err(Error::Full { .. }) => refused += 1,
+            Err(error) => panic!("{what}: {error}"),
+        }
+        if refused == 3 {
+            disk.disarm();
+        }
+        let done = store.maintain(Micros::now());
+        let done = done.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let is_full = |error: &Error| matches!(error, Error::Full { .. });
+        is_reported |= done.troubles.iter().any(is_full);
+    }
+    (store, appended, is_reported)
+}
+
+#[test]
+fn a_disk_that_is_full_while_evidence_moves_costs_none_of_it() {
+    let healthy = DiskDouble::default();
+    thin_through(&healthy, "healthy");
+    let mut reports = 0;
+    for at in opening()..healthy.calls().len() {
+        let what = format!("full from {at} on");
+        let disk = DiskDouble::default();
+        disk.arm(at, Fault::Full);
+        let (mut store, appended, is_reported) = thin_through(&disk, &what);
+        reports += u32::from(is_reported);
+        disk.disarm();
+        // longer than the longest pause after a failure
+        for _ in 0..200 {
+            store.maintain(Micros::now()).unwrap();
+        }
+        let view = store.reader().view();
+        assert_eq!(view.ids(), 1..appended + 1, "{what}");
+        let found = read_all(&view);
+        let ids: Vec<u64> = found.iter().map(|found| found.id.0).collect();
+        let kept_end = view.kept_end().expect("what was due was thinned");
+        for id in 1..=appended {
+            let is_due = id >= kept_end || record(id - 1).level >= Level::Warn;
+            assert!(!is_due || ids.contains(&id), "{what}: {id} is missing");
+        }
+        assert!(view.ids().end - kept_end <= 40, "{what}: thinning goes on");
+        assert_eq!(found.len() as u64 + view.thinned(), appended, "{what}");
+    }
+    assert!(reports > 0, "no failure was reported");
 }
 
 #[test]

@@ -4,6 +4,11 @@
 //! `cargo bench --bench triage [-- RECORDS]` creates a store of this many records (a million, unless said otherwise) under `target/`, if
 //! there is none yet: ten boots within a day, one record in a thousand reports a problem.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "numbers of records fit into a usize"
+)]
+
 #[path = "../tools/bench/src/generate.rs"]
 #[allow(dead_code, reason = "the comparison uses more of it")]
 mod generate;

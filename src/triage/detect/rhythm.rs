@@ -20,7 +20,8 @@ const EQUAL_INTERVALS: usize = 29;
 /// They must cover this time.
 const TIMED_FOR: i64 = 30 * MINUTE;
 
-/// The hour that is counted now, and those of a whole day before it.
+/// The hours of a whole day, and the ring with the hour that is counted now.
+const DAY_HOURS: i64 = 24;
 const HOURS: usize = 25;
 /// The share of the mean that the quietest hour must have, and the records of a mean hour.
 const QUIETEST_SHARE: u64 = 4;
@@ -129,26 +130,30 @@ impl Rhythm {
 
     /// Whether each hour of a whole day had about as many records.
     fn is_even(&self) -> bool {
-        let day = HOURS as i64 - 1;
         // the first hour is no whole one
-        if self.hour - self.first_hour <= day {
+        if self.hour - self.first_hour <= DAY_HOURS {
             return false;
         }
-        let whole = (self.hour - day)..self.hour;
+        let whole = (self.hour - DAY_HOURS)..self.hour;
         let counts = whole.map(|hour| self.hours.get(place(hour)).copied().unwrap_or_default());
         let (least, all) = counts.fold((u32::MAX, 0), |(least, all), count| {
             (least.min(count), all + u64::from(count))
         });
-        let mean = all / day.unsigned_abs();
+        let mean = all / DAY_HOURS.unsigned_abs();
         mean >= HOURLY_MIN && u64::from(least) * QUIETEST_SHARE >= mean
     }
 }
 
 fn place(hour: i64) -> usize {
-    usize::try_from(hour.rem_euclid(HOURS as i64)).unwrap_or_default()
+    usize::try_from(hour.rem_euclid(DAY_HOURS + 1)).unwrap_or_default()
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "times within days"
+)]
 mod tests {
     use super::*;
 

@@ -26,7 +26,7 @@ use vmlog::record::{Level, Record, Source};
 use vmlog::redact::{RedactOptions, Redacted, Redactor};
 use vmlog::store::{Options, Reader, Store, SyncPolicy, View};
 use vmlog::time::Micros;
-use vmlog::triage::{self, PROBLEM, PROBLEM_SUBJECT};
+use vmlog::triage::{self, KnownCauses, PROBLEM, PROBLEM_SUBJECT};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const HOUR_MICROS: i64 = DAY_MICROS / 24;
@@ -74,9 +74,11 @@ fn questions(view: &View) -> Vec<Row> {
     // one budget for all, as in a server: the first run of each finds its blocks not decoded yet
     let budget = Budget::default();
     let now = Micros::new(START + DAY_MICROS);
+    let known = KnownCauses::default();
     let problems = |text: &str| {
-        let (query, _) = triage::parse_problems(&pairs(text), now).expect("parameters");
-        let found = triage::problems(view, &query, &budget).expect("problems");
+        let (mut query, _) = triage::parse_problems(&pairs(text), now).expect("parameters");
+        query.filter = query.filter.resolved(view, &budget).expect("a boot");
+        let found = triage::problems_known(view, &query, &budget, &known).expect("problems");
         assert!(!found.problems.is_empty() && !found.partial);
         format!("{} problems", found.problems.len())
     };

@@ -150,6 +150,12 @@ impl Filter {
         self.expression().matches(&record.record)
     }
 
+    /// Whether access rights leave out records.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.narrowings.is_empty()
+    }
+
     /// Whether texts of a record are read, which may take milliseconds for each; all else takes nanoseconds.
     #[must_use]
     pub fn reads_texts(&self) -> bool {

@@ -13,7 +13,9 @@ use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
 use crate::store::{self, Reader, StoreHistory, View};
-use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
+use crate::triage::{
+    self, BootList, CompareQuery, KnownCauses, ProblemList, ProblemsQuery, WindowComparison,
+};
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -28,6 +30,7 @@ pub(super) struct Records {
     live: Live,
     store: Option<HeaderValue>,
     node: Option<Arc<str>>,
+    causes: KnownCauses,
 }
 
 impl Records {
@@ -38,6 +41,7 @@ impl Records {
             live,
             store,
             node: None,
+            causes: KnownCauses::default(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Records {
             live: self.live.clone(),
             scope: principal.scope.clone(),
             node: self.node.clone(),
+            causes: self.causes.clone(),
         }
     }
 
@@ -75,6 +80,7 @@ impl Records {
             view: reader.view(),
             scope: principal.scope.clone(),
             node: None,
+            causes: KnownCauses::default(),
         }
     }
 
@@ -150,6 +156,7 @@ pub(super) struct ScopedRecords {
     live: Live,
     scope: AccessScope,
     node: Option<Arc<str>>,
+    causes: KnownCauses,
 }
 
 impl ScopedRecords {
@@ -164,6 +171,7 @@ impl ScopedRecords {
             view: self.reader.view(),
             scope: self.scope.clone(),
             node: self.node.clone(),
+            causes: self.causes.clone(),
         }
     }
 
@@ -207,6 +215,7 @@ pub(super) struct ScopedView {
     view: View,
     scope: AccessScope,
     node: Option<Arc<str>>,
+    causes: KnownCauses,
 }
 
 impl ScopedView {
@@ -249,7 +258,7 @@ impl ScopedView {
         budget: &Budget,
     ) -> Result<ProblemList, Error> {
         asked.filter = self.narrowed(asked.filter, budget)?;
-        triage::problems(&self.view, &asked, budget)
+        triage::problems_known(&self.view, &asked, budget, &self.causes)
     }
 
     pub(super) fn boots(&self, boots_max: usize, budget: &Budget) -> Result<BootList, Error> {

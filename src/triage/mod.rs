@@ -32,6 +32,6 @@ pub use detect::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, ProblemWatch, Silent
 pub use kind::{ProblemKind, UnknownKind};
 pub use parameters::{parse_boots, parse_compare, parse_problems};
 pub use problems::{
-    EvidenceLine, FoundProblem, PROBLEMS_MAX, ProblemList, ProblemsQuery, SearchedTimes, marked,
-    problems,
+    EvidenceLine, FoundProblem, KnownCauses, PROBLEMS_MAX, ProblemList, ProblemsQuery,
+    SearchedTimes, marked, problems, problems_known,
 };

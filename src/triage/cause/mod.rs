@@ -4,6 +4,7 @@
 //! the first, as what follows is often a consequence, except for exceptions, of which the last names the root.
 
 mod choose;
+mod parts;
 mod plain;
 mod table;
 

@@ -1,5 +1,9 @@
 //! The rules by which the cause of a failure is chosen.
 
+use crate::triage::cause::parts::FoundParts;
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
+
 /// Which of several equally strong lines is the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pick {
@@ -29,14 +33,38 @@ pub(super) struct CauseRule {
 }
 
 impl CauseRule {
-    pub(super) fn matches(&self, text: &str) -> bool {
+    /// `has_part`: whether one of [`Self::parts`] is in the text.
+    fn matches(&self, text: &str, has_part: bool) -> bool {
         match self.when {
             Starts(starts) => starts.iter().any(|start| text.starts_with(start)),
-            Has(parts) => parts.iter().any(|part| text.contains(part)),
-            StartsAndHas(start, part) => text.starts_with(start) && text.contains(part),
+            Has(_) => has_part,
+            StartsAndHas(start, _) => has_part && text.starts_with(start),
             Ends(ends) => ends.iter().any(|end| text.ends_with(end)),
         }
     }
+
+    /// Texts that are looked for anywhere in a line.
+    pub(super) fn parts(&self) -> &[&'static str] {
+        match &self.when {
+            Has(parts) => parts,
+            StartsAndHas(_, part) => std::slice::from_ref(part),
+            Starts(_) | Ends(_) => &[],
+        }
+    }
+}
+
+/// Whether a line is progress, advice or a footer.
+pub(super) fn is_never(text: &str, found: FoundParts) -> bool {
+    let mut rows = NEVER.iter().enumerate();
+    rows.any(|(index, row)| row.matches(text, found.has(index)))
+}
+
+/// The first row that matches a line.
+pub(super) fn cause_of(text: &str, found: FoundParts) -> Option<&'static CauseRule> {
+    let rows = CAUSES.iter().enumerate();
+    let mut matching =
+        rows.filter(|(index, row)| row.matches(text, found.has(NEVER.len() + index)));
+    matching.next().map(|(_, row)| row)
 }
 
 const fn first(strength: u8, when: When) -> CauseRule {
@@ -232,23 +260,34 @@ pub(super) fn is_exception(text: &str) -> bool {
 
 /// Whether some word of a line names a failure.
 pub(super) fn names_failure(text: &str) -> bool {
-    let words = [
-        "error",
-        "fail",
-        "fatal",
-        "exception",
-        "refused",
-        "denied",
-        "cannot",
-        "unable",
-        "invalid",
-        "missing",
-        "not found",
-        "panic",
-        "abort",
-        "killed",
-        "unexpected",
-    ];
+    if let Some(scan) = &*FAILURE_SCAN {
+        return scan.is_match(text);
+    }
     let folded = text.to_ascii_lowercase();
-    words.iter().any(|word| folded.contains(word))
+    FAILURE_WORDS.iter().any(|word| folded.contains(word))
 }
+
+/// Words that name a failure, whatever their case.
+const FAILURE_WORDS: [&str; 15] = [
+    "error",
+    "fail",
+    "fatal",
+    "exception",
+    "refused",
+    "denied",
+    "cannot",
+    "unable",
+    "invalid",
+    "missing",
+    "not found",
+    "panic",
+    "abort",
+    "killed",
+    "unexpected",
+];
+
+static FAILURE_SCAN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let mut builder = AhoCorasick::builder();
+    builder.ascii_case_insensitive(true);
+    builder.build(FAILURE_WORDS).ok()
+});

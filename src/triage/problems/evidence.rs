@@ -19,6 +19,8 @@ const MINUTE: i64 = 60 * SECOND;
 
 /// Lines of a failure that are looked at: the last ones before its end.
 const LINES_MAX: usize = 400;
+/// Of a unit, this number of lines is read first: most fail soon after they were started.
+const FIRST_LINES: usize = 50;
 /// Lines that are shown around the cause.
 const CONTEXT_MAX: usize = 5;
 const CONTEXT_BEFORE: usize = 2;
@@ -28,7 +30,7 @@ const LINE_BYTES_MAX: usize = 1_000;
 const EXPLAINS_CRASH: u8 = 88;
 
 /// The line that says why, and lines around it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Evidence {
     pub(super) cause: Option<EvidenceLine>,
     pub(super) context: Vec<EvidenceLine>,
@@ -150,7 +152,7 @@ fn lines(
         )),
     };
     let is_by_time = matches!(place, Where::About(_));
-    let request = PageRequest {
+    let mut request = PageRequest {
         filter: rights
             .clone()
             .with_expression(expression)
@@ -161,19 +163,33 @@ fn lines(
             _ => None,
         },
         direction: Direction::Backward,
-        limit: if matches!(place, Where::Mark) {
-            CONTEXT_MAX * 2
-        } else {
-            LINES_MAX
+        limit: match place {
+            Where::Mark => CONTEXT_MAX * 2,
+            Where::Source => FIRST_LINES,
+            Where::Run(_) | Where::About(_) => LINES_MAX,
         },
         order: if is_by_time { Order::Time } else { Order::Id },
         around: None,
     };
-    let mut lines = page(view, &request, budget)?.entries;
-    if matches!(place, Where::Source) && mark.kind != K::ErrorBurst {
-        match lines.iter().position(|line| is_start(&line.record, mark)) {
+    let found = page(view, &request, budget)?;
+    let mut lines = found.entries;
+    if matches!(place, Where::Source) {
+        let has_start = mark.kind != K::ErrorBurst;
+        let start = |lines: &[StoredRecord]| {
+            let mut lines = lines.iter();
+            lines.position(|line| has_start && is_start(&line.record, mark))
+        };
+        if start(&lines).is_none()
+            && let Some(next) = found.next_cursor
+        {
+            request.cursor = Some(next);
+            request.limit = LINES_MAX - FIRST_LINES;
+            lines.append(&mut page(view, &request, budget)?.entries);
+        }
+        match start(&lines) {
             Some(start) => lines.truncate(start + 1),
-            None => keep_own_program(&mut lines, mark),
+            None if has_start => keep_own_program(&mut lines, mark),
+            None => {}
         }
     }
     lines.reverse();

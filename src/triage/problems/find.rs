@@ -9,6 +9,7 @@ use crate::triage::kind::ProblemKind;
 use crate::triage::problems::answer::{ProblemList, SearchedTimes};
 use crate::triage::problems::evidence;
 use crate::triage::problems::group::{self, ProblemGroups};
+use crate::triage::problems::known::KnownCauses;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -33,6 +34,19 @@ pub struct ProblemsQuery {
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are left out.
 pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<ProblemList, Error> {
+    problems_known(view, query, budget, &KnownCauses::default())
+}
+
+/// The problems of a view of a store of which earlier answers are known.
+///
+/// # Errors
+/// As [`problems`].
+pub fn problems_known(
+    view: &View,
+    query: &ProblemsQuery,
+    budget: &Budget,
+    known: &KnownCauses,
+) -> Result<ProblemList, Error> {
     let begun = Instant::now();
     let filter = query
         .filter
@@ -63,7 +77,9 @@ pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<P
             ..budget.clone()
         };
         let found = if query.with_causes && !rest.time_max.is_zero() {
-            evidence::of(view, &rights, &group, &rest)?
+            known.of(&rights, &group, || {
+                evidence::of(view, &rights, &group, &rest)
+            })?
         } else {
             evidence::Evidence::default()
         };

@@ -4,6 +4,8 @@ mod answer;
 mod evidence;
 mod find;
 mod group;
+mod known;
 
 pub use answer::{EvidenceLine, FoundProblem, ProblemList, SearchedTimes};
-pub use find::{PROBLEMS_MAX, ProblemsQuery, marked, problems};
+pub use find::{PROBLEMS_MAX, ProblemsQuery, marked, problems, problems_known};
+pub use known::KnownCauses;

@@ -148,7 +148,7 @@ impl GatewayRoute {
         matches!(self, Self::NodePath(_, rest) if rest == EXPORT)
     }
 
-    /// Whether a request would go on to a node.
+    /// Whether it is a path of a node.
     pub(in crate::gateway) fn is_passed_on(&self) -> bool {
         matches!(self, Self::NodePath(..))
     }

@@ -15,7 +15,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The end that a node announces when the token with which the tail began has expired.
 const EXPIRED: &str = "token_expired";
 
-/// How a stream goes on over a new connection.
+/// How a stream continues over a new connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) enum Resumption {
     /// After the last event that had an ID.

@@ -1,4 +1,4 @@
-//! How long a stream may go on: until the proof of its user expires, or its session is ended.
+//! How long a stream may last: until the proof of its user expires, or its session is ended.
 
 use crate::gateway::session::revoked::RevokedSessions;
 use crate::gateway::session::user::User;
@@ -23,7 +23,7 @@ impl SessionLife {
         }
     }
 
-    /// Waits for the end; returns the reason that a client is told.
+    /// Waits for the end; returns the reason, for the client.
     pub(in crate::gateway) async fn ended(&self) -> &'static str {
         let expired = async {
             match self.until {

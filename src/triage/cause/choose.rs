@@ -1,7 +1,7 @@
 //! The choice of the line that says why.
 
 use crate::record::Level;
-use crate::triage::cause::parts::FoundParts;
+use crate::triage::cause::parts::{FoundParts, cause_of, is_never};
 use crate::triage::cause::plain::plain;
 use crate::triage::cause::table::{self, Pick};
 
@@ -50,17 +50,17 @@ pub(in crate::triage) fn cause<'t>(
 /// Whether a line is progress, advice or a footer, which is shown neither as the cause nor around it.
 pub(in crate::triage) fn is_noise(text: &str) -> bool {
     let text = plain(head(text));
-    text.is_empty() || table::is_never(text, FoundParts::of(text))
+    text.is_empty() || is_never(text, FoundParts::of(text))
 }
 
 fn strength(line: CauseCandidate<'_>) -> (u8, Pick) {
     let text = plain(head(line.text));
     let is_mark = !text.bytes().any(|byte| byte.is_ascii_alphanumeric());
     let found = FoundParts::of(text);
-    if is_mark || table::is_never(text, found) {
+    if is_mark || is_never(text, found) {
         return (0, Pick::First);
     }
-    if let Some(row) = table::cause_of(text, found) {
+    if let Some(row) = cause_of(text, found) {
         return (row.strength, row.pick);
     }
     if table::names_place_of_error(text) {

@@ -42,6 +42,20 @@ impl FoundParts {
     }
 }
 
+/// Whether a line is progress, advice or a footer.
+pub(super) fn is_never(text: &str, found: FoundParts) -> bool {
+    let mut rows = NEVER.iter().enumerate();
+    rows.any(|(index, row)| row.matches(text, found.has(index)))
+}
+
+/// The first row that matches a line.
+pub(super) fn cause_of(text: &str, found: FoundParts) -> Option<&'static CauseRule> {
+    let rows = CAUSES.iter().enumerate();
+    let mut matching =
+        rows.filter(|(index, row)| row.matches(text, found.has(NEVER.len() + index)));
+    matching.next().map(|(_, row)| row)
+}
+
 fn rows() -> impl Iterator<Item = &'static CauseRule> {
     NEVER.iter().chain(CAUSES)
 }

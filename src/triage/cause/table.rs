@@ -1,6 +1,5 @@
 //! The rules by which the cause of a failure is chosen.
 
-use crate::triage::cause::parts::FoundParts;
 use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 
@@ -34,7 +33,7 @@ pub(super) struct CauseRule {
 
 impl CauseRule {
     /// `has_part`: whether one of [`Self::parts`] is in the text.
-    fn matches(&self, text: &str, has_part: bool) -> bool {
+    pub(super) fn matches(&self, text: &str, has_part: bool) -> bool {
         match self.when {
             Starts(starts) => starts.iter().any(|start| text.starts_with(start)),
             Has(_) => has_part,
@@ -51,20 +50,6 @@ impl CauseRule {
             Starts(_) | Ends(_) => &[],
         }
     }
-}
-
-/// Whether a line is progress, advice or a footer.
-pub(super) fn is_never(text: &str, found: FoundParts) -> bool {
-    let mut rows = NEVER.iter().enumerate();
-    rows.any(|(index, row)| row.matches(text, found.has(index)))
-}
-
-/// The first row that matches a line.
-pub(super) fn cause_of(text: &str, found: FoundParts) -> Option<&'static CauseRule> {
-    let rows = CAUSES.iter().enumerate();
-    let mut matching =
-        rows.filter(|(index, row)| row.matches(text, found.has(NEVER.len() + index)));
-    matching.next().map(|(_, row)| row)
 }
 
 const fn first(strength: u8, when: When) -> CauseRule {

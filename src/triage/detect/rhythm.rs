@@ -180,7 +180,7 @@ mod tests {
         })
     }
 
-    /// Independent occasions, so many a second, over this number of seconds.
+    /// Independent occasions with a rate per second, over this number of seconds.
     fn requests(seed: u64, rate: impl Fn(f64) -> f64, seconds: f64) -> Vec<i64> {
         let (mut now, mut times) = (0.0, vec![0]);
         for part in chance(seed) {

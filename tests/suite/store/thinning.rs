@@ -227,7 +227,7 @@ fn thinned_records_are_reported_and_pages_go_on_over_sparse_ids() {
             "{direction}: the deleted records are not reported"
         );
     }
-    // a page from the end of the log reports what is left out as well, but not for times at which nothing is
+    // a page from the end of the log reports omitted records as well, but not for times that have none
     let first = |name: &str, value: &str| {
         let asked = [(name.to_owned(), value.to_owned())];
         let request = parse_page(&asked, &Limits::default(), Micros::now()).unwrap();
@@ -458,7 +458,10 @@ fn a_disk_that_is_full_while_evidence_moves_costs_none_of_it() {
             let is_due = id >= kept_end || record(id - 1).level >= Level::Warn;
             assert!(!is_due || ids.contains(&id), "{what}: {id} is missing");
         }
-        assert!(view.ids().end - kept_end <= 40, "{what}: thinning goes on");
+        assert!(
+            view.ids().end - kept_end <= 40,
+            "{what}: thinning continues"
+        );
         assert_eq!(found.len() as u64 + view.thinned(), appended, "{what}");
     }
     assert!(reports > 0, "no failure was reported");

@@ -131,7 +131,8 @@ fn time(name: &'static str, at_most: f64, question: impl Fn() -> String) -> Row 
         let (begun, worked_before) = (Instant::now(), processor_time_of_all());
         found = question();
         times.push(begun.elapsed().as_secs_f64() * 1e3);
-        worked.push((processor_time_of_all() - worked_before).as_secs_f64() * 1e3);
+        let now = processor_time_of_all();
+        worked.push(now.saturating_sub(worked_before).as_secs_f64() * 1e3);
     }
     let first = times[0];
     times.sort_by(f64::total_cmp);

@@ -180,13 +180,7 @@ impl NodeMerge<'_> {
             let count = (*count).min(branch.target.node.page_max());
             asked_for.insert(*index, count);
             set("limit", &count.to_string());
-            set(
-                "direction",
-                match self.asked.direction {
-                    Direction::Backward => "backward",
-                    Direction::Forward => "forward",
-                },
-            );
+            set("direction", word_of(self.asked.direction));
             if let Some(next) = &branch.next {
                 set("cursor", next);
             }
@@ -343,6 +337,13 @@ impl NodeMerge<'_> {
         let tail = tail.to_string();
         out.extend_from_slice(tail.trim_start_matches('{').as_bytes());
         out
+    }
+}
+
+fn word_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Backward => "backward",
+        Direction::Forward => "forward",
     }
 }
 

@@ -47,7 +47,10 @@ fn a_node_with_smaller_pages_is_asked_for_smaller_ones() {
     );
 }
 
-const NODE_PAGE: &str = "{\"id\":\"1\",\"timestamp\":\"2026-02-17T12:00:00.000000Z\",\"source\":\"a\",\"level\":\"info\",\"message\":\"x\",\"metadata\":{}}\n";
+const NODE_PAGE: &str = concat!(
+    r#"{"id":"1","timestamp":"2026-02-17T12:00:00.000000Z","source":"a","level":"info","message":"x","metadata":{}}"#,
+    "\n"
+);
 
 /// A node that is busy for this number of requests.
 fn busy(requests: usize) -> Stub {

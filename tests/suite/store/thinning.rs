@@ -416,7 +416,7 @@ fn thin_through(disk: &DiskDouble, what: &str) -> (Store, u64, bool) {
     let shared = Arc::new(disk.clone());
     let (mut store, _) = Store::open(shared, Path::new(ROOT), small(1 << 20)).unwrap();
     let (mut appended, mut refused, mut is_reported) = (0, 0, false);
-    while appended < 100 {
+    while appended < 72 {
         match store.append(&redacted(&[record(appended)]), &[position(appended + 1)]) {
             Ok(_) => appended += 1,
             Err(Error::Full { .. }) => refused += 1,
@@ -438,7 +438,7 @@ fn a_disk_that_is_full_while_evidence_moves_costs_none_of_it() {
     let healthy = DiskDouble::default();
     thin_through(&healthy, "healthy");
     let mut reports = 0;
-    for at in (opening()..healthy.calls().len()).step_by(3) {
+    for at in (opening()..healthy.calls().len()).step_by(5) {
         let what = format!("full from {at} on");
         let disk = DiskDouble::default();
         disk.arm(at, Fault::Full);
@@ -446,7 +446,7 @@ fn a_disk_that_is_full_while_evidence_moves_costs_none_of_it() {
         reports += u32::from(is_reported);
         disk.disarm();
         // longer than the longest pause after a failure
-        for _ in 0..80 {
+        for _ in 0..40 {
             store.maintain(Micros::now()).unwrap();
         }
         let view = store.reader().view();

@@ -90,6 +90,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
             b"stack backtrace:",
             b"Call Trace:",
             b"[stacktrace]",
+            b"[previous exception] ",
             b"stack traceback:",
             b"CallStack (from HasCallStack):",
             b"Last message: ",
@@ -114,6 +115,7 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
     let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
     is_numbered
         && (words::find(text, b"): ").is_some()
+            || words::contains(text, b" [internal function]: ")
             || text.ends_with(b"{main}")
             || words::contains(text, b". "))
 }

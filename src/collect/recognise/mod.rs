@@ -27,7 +27,11 @@ use crate::time::Micros;
 use continued::{LineEvent, LineHead};
 use jiff::tz::TimeZone;
 use rules::{Rule, RuleSet};
+use std::borrow::Cow;
 use structured::Structured;
+
+/// How much of a line with colours is examined.
+const HEAD_MAX: usize = 4096;
 
 /// How the lines of all sources are recognised.
 #[derive(Debug, Clone)]
@@ -144,18 +148,7 @@ impl Recogniser {
             .then(|| Structured::read(line, self.rules, &context))
             .flatten();
         let Some(mut parts) = parts else {
-            let first = (!self.rules.is_empty()).then(|| FirstStamp::of(line));
-            let first = first.as_ref();
-            let time = first
-                .filter(|_| self.rules.has(Rule::Time))
-                .and_then(|first| stamp::stated(line, first, &context));
-            return Said {
-                time: time.map(|(time, _)| time),
-                level: level::stated(line, first, self.rules),
-                message: text::message(line, metadata),
-                after_time: time.map(|(_, end)| end),
-                wrapped: None,
-            };
+            return self.said_as_text(line, &context, metadata);
         };
         parts.describe(metadata);
         Said {
@@ -166,6 +159,33 @@ impl Recogniser {
                 .unwrap_or_else(|| text::message(line, metadata)),
             after_time: None,
             wrapped: parts.wrapped,
+        }
+    }
+
+    /// What a line states that is not structured. Loggers colour times as well as levels, and docker compose puts the name of a service
+    /// before structured lines.
+    fn said_as_text(&self, line: &[u8], context: &Context, metadata: &mut Metadata) -> Said {
+        let plain = prefix::plain(line.get(..HEAD_MAX).unwrap_or(line));
+        let is_plain = matches!(plain, Cow::Borrowed(_));
+        let head: &[u8] = if is_plain { line } else { &plain };
+        let first = (!self.rules.is_empty()).then(|| FirstStamp::of(head));
+        let first = first.as_ref();
+        let of_text = |first| stamp::stated(head, first, context);
+        let time = first
+            .filter(|_| self.rules.has(Rule::Time))
+            .and_then(of_text);
+        let in_fields = || {
+            let inner = prefix::strip(head);
+            let is_object = self.takes_apart && inner.len() < head.len() && inner.starts_with(b"{");
+            let parts = is_object.then(|| Structured::read(inner, self.rules, context))??;
+            parts.time.filter(|_| self.rules.has(Rule::Time))
+        };
+        Said {
+            time: time.map(|(time, _)| time).or_else(in_fields),
+            level: level::stated(line, first.filter(|_| is_plain), self.rules),
+            message: text::message(line, metadata),
+            after_time: time.map(|(_, end)| end).filter(|_| is_plain),
+            wrapped: None,
         }
     }
 
@@ -273,6 +293,25 @@ mod tests {
             format!("{}{mark}", read.level.as_str())
         };
         text.lines().map(place).collect()
+    }
+
+    #[test]
+    fn times_are_read_behind_colours_and_prefixes() {
+        let recogniser = Recognition::default().of("file:app");
+        for line in [
+            "\x1b[90m2026-02-17T14:30:15Z\x1b[0m \x1b[31mERR\x1b[0m x",
+            "\x1b[2Kweb-1  | 2026-02-17T14:30:15Z x",
+            "caddy  | {\"level\":\"warn\",\"ts\":1771338615,\"msg\":\"x\"}",
+        ] {
+            let mut metadata = Metadata::new();
+            let said = recogniser.said(line.as_bytes(), Micros::now(), &mut metadata);
+            let time = said.time.map(|time| time.to_string());
+            assert_eq!(
+                time.as_deref(),
+                Some("2026-02-17T14:30:15.000000Z"),
+                "{line}"
+            );
+        }
     }
 
     #[test]

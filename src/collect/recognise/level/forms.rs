@@ -13,7 +13,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 70] = [
+static FORMS: [FormRow; 72] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").has(b": "),
@@ -53,6 +53,8 @@ static FORMS: [FormRow; 70] = [
     FormRow::new(Rule::Client, tools::client).or().has(b" has no server available"),
     FormRow::new(Rule::Ansible, tools::ansible).has(b" : ok= unreachable= failed="),
     FormRow::new(Rule::Annotation, marks::annotation).starts(b":#"),
+    FormRow::new(Rule::Letter, marks::cups).starts(b"XACEWNIDd").has(b" [/"),
+    FormRow::new(Rule::Bracket, marks::sssd).has(b"] (x:"),
     FormRow::new(Rule::Letter, marks::websphere).starts(HEXADECIMAL).has(b" "),
     FormRow::new(Rule::ProgramWord, marks::npm_log).starts(DIGITS).has(b" ero"),
     FormRow::new(Rule::ProgramWord, marks::npm_log).or().starts(DIGITS).has(b" wan"),

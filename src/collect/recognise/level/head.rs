@@ -15,7 +15,7 @@ const WORDS_MAX: usize = 12;
 #[derive(Clone, Copy, Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "ten facts about the words before, any of which may hold"
+    reason = "eleven facts about the words before, any of which may hold"
 )]
 struct HeadBefore {
     /// Something other than a time, a number or a separator.
@@ -38,6 +38,8 @@ struct HeadBefore {
     is_open: bool,
     /// The line starts with a bracket that contains several words.
     is_bracketed: bool,
+    /// A timestamp ends just before the word.
+    is_after_stamp: bool,
 }
 
 /// The level that the head of `text` states; `text` contains no colour codes, `bytes` are those in it, and `after_stamp` is the offset of the text
@@ -58,6 +60,7 @@ pub(super) fn stated(
     let mut places = 0..WORDS_MAX;
     if let Some((stamp, after)) = after_stamp.and_then(|end| text.split_at_checked(end)) {
         before.has_stamp = true;
+        before.is_after_stamp = true;
         before.is_bracketed = stamp.starts_with(b"[") && !stamp.contains(&b']');
         rest = after;
         places.start = 1;
@@ -98,6 +101,7 @@ impl HeadBefore {
             is_open,
             is_bracketed: self.is_bracketed
                 || place == 0 && word.starts_with(b"[") && !word.contains(&b']'),
+            is_after_stamp: false,
         }
     }
 }
@@ -182,6 +186,16 @@ fn in_marked_word(
     {
         return Some(level);
     }
+    // `2026-02-17 14:30:15,123:WARN:text`
+    if may(
+        Rule::PythonLogging,
+        word.has(COLON) && before.is_after_stamp,
+    ) && let Some((level, _)) = split_once(text, b':')
+        && is_capitals(level)
+        && let Some(level) = level_names::named(level)
+    {
+        return Some(level);
+    }
     if may(Rule::PythonLogging, word.has(COLON) && is_first)
         && let Some(level) = python_logging(text)
     {
@@ -235,6 +249,11 @@ fn in_bare_word(
     if next == b"libmamba" && is_start && rules.has(Rule::ProgramWord) {
         return level_names::named(bare);
     }
+    // `2026-02-17 14:30:15 error x`
+    let is_plain = before.is_after_stamp && rules.has(Rule::FirstWord);
+    if is_plain && is_level_of_loggers(bare) && !is_topic(next) {
+        return level_names::named(bare);
+    }
     // NLog, n8n: `2026-02-17 14:30:15.1|Error|Service|x`
     let is_between_bars = before.is_piped && before.has_stamp && !before.has_name;
     if is_between_bars && rules.has(Rule::Bars) && bare.iter().all(u8::is_ascii_alphabetic) {
@@ -252,6 +271,24 @@ fn in_bare_word(
         b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED"
     );
     level_names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
+}
+
+/// The words in small letters that loggers write for levels without any mark.
+fn is_level_of_loggers(word: &[u8]) -> bool {
+    static WORDS: WordSet = WordSet::new(&[
+        "debug", "info", "notice", "warn", "warning", "err", "error", "crit", "critical", "alert",
+        "emerg", "fatal",
+    ]);
+    WORDS.has(word)
+}
+
+/// Whether a word makes the level before it a part of a name: `error log rotated`, `info page written`.
+fn is_topic(word: &[u8]) -> bool {
+    static WORDS: WordSet = WordSet::new(&[
+        "log", "logs", "page", "pages", "rate", "rates", "count", "counts", "code", "codes",
+        "report", "reports",
+    ]);
+    WORDS.has(word.strip_suffix(b":").unwrap_or(word))
 }
 
 /// Monolog: `production.ERROR:` after a time.

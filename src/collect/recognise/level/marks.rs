@@ -115,6 +115,33 @@ pub(super) fn npm_log(text: &[u8]) -> Option<Level> {
     }
 }
 
+/// CUPS, before the time: `E [17/Feb/2026:14:30:15 +0000] x`.
+pub(super) fn cups(text: &[u8]) -> Option<Level> {
+    let is_dated = matches!(text.get(..7)?, [_, b' ', b'[', _, _, b'/', b'A'..=b'Z']);
+    match text.first()? {
+        _ if !is_dated => None,
+        b'X' | b'A' | b'C' | b'E' => Some(Level::Error),
+        b'W' => Some(Level::Warn),
+        b'N' | b'I' => Some(Level::Info),
+        b'D' | b'd' => Some(Level::Debug),
+        _ => None,
+    }
+}
+
+/// SSSD: a bit for each level: `(2026-02-17 14:30:15): [be[x]] [sysdb_add_user] (0x0040): x`.
+pub(super) fn sssd(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b"] (0x"))?;
+    let (bits, rest) = split_once(text.get(at + 5..)?, b')')?;
+    let is_mask = bits.len() == 4 && rest.starts_with(b":");
+    match bits {
+        _ if !is_mask => None,
+        b"0010" | b"0020" | b"0040" => Some(Level::Error),
+        b"0080" => Some(Level::Warn),
+        b"0100" => Some(Level::Info),
+        _ => Some(Level::Debug),
+    }
+}
+
 /// Exim, after the time: `1tj4Xy-000000004Zk-0abC ** ann@example.com: x` failed, `==` was deferred.
 pub(super) fn exim(text: &[u8]) -> Option<Level> {
     let (id, rest) = text.split_at_checked(match text {

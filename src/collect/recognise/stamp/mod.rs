@@ -131,7 +131,7 @@ fn in_head(head: &[u8], first: Option<&FirstStamp>, context: &Context) -> Option
         }
         rest = after.trim_ascii_start();
     }
-    access_log(head, context)
+    access_log(head, context).or_else(|| uwsgi_log(head, context))
 }
 
 /// The time at the start of `text`, and its length in bytes including brackets.
@@ -186,11 +186,11 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let is_kind = word == b"log";
     // `=ERROR REPORT==== 17-Feb-2026::14:30:15` of Erlang
     let is_report = || word == b"REPORT====" || matches!(word, [b'=', b'A'..=b'Z', ..]);
-    // `Log started: 2026-02-17  14:30:15`, `Start-Date: 2026-02-17  14:30:15` of apt
-    let is_apt = || {
+    // `Log started: 2026-02-17  14:30:15`, `Start-Date: 2026-02-17  14:30:15` of apt, `# Time: 2026-02-17T14:30:15.123456Z` of MySQL
+    let is_label = || {
         matches!(
             word,
-            b"Log" | b"started:" | b"ended:" | b"Start-Date:" | b"End-Date:"
+            b"Log" | b"started:" | b"ended:" | b"Start-Date:" | b"End-Date:" | b"Time:"
         )
     };
     matches!(word, [b'[' | b'<' | b'(' | b'#', ..] | [.., b']'])
@@ -200,7 +200,15 @@ fn may_precede(word: &[u8], count: usize) -> bool {
         || is_role()
         || is_ruler()
         || is_report()
-        || is_apt()
+        || is_label()
+}
+
+/// uWSGI: `[pid: 7|app: 0|req: 1/1] 203.0.113.7 () {38 vars in 696 bytes} [Tue Feb 17 14:30:15 2026] GET / => ...`.
+fn uwsgi_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    head.strip_prefix(b"[pid: ")?;
+    let at = memchr::memrchr(b'[', head)?;
+    let (time, length) = leading(head.get(at..)?, context)?;
+    Some((time, at + length))
 }
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.

@@ -203,51 +203,80 @@ impl Export {
     /// the client notices.
     async fn run(mut self) {
         self.stream.write(self.format.head().as_bytes());
-        loop {
-            match self.page().await {
-                Ok(None) => break,
-                Ok(Some(cursor)) => self.request.cursor = Some(cursor),
-                Err(error) => {
-                    tracing::warn!("an export failed: {error}");
-                    let _ = self.sender.send(Err(error)).await;
-                    return;
-                }
+        match self.pages().await {
+            Ok(true) => {
+                let rest = Bytes::from(self.stream.finish());
+                let _ = self.sender.send(Ok(rest)).await;
             }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!("an export failed: {error}");
+                let _ = self.sender.send(Err(error)).await;
+            }
+        }
+    }
+
+    /// Writes all pages, and sends them except the last. Returns false if the client has disconnected.
+    async fn pages(&mut self) -> Result<bool, ApiError> {
+        let mut page = self.read().await?;
+        loop {
+            let (entries, next) = page;
+            let rows = entries.len();
+            let is_last = next.is_none();
+            self.request.cursor = next;
+            // a second core reads the next page while this one is written
+            let (text, following) = tokio::join!(self.text(entries), async {
+                if is_last {
+                    None
+                } else {
+                    Some(self.read().await)
+                }
+            });
+            let text = text?;
+            self.stream.write(&text);
+            self.request.limit = next_rows(rows, text.len(), self.request.limit);
+            let Some(following) = following else {
+                return Ok(true);
+            };
             let chunk = Bytes::from(self.stream.take());
             let mut stopping = self.app.stopping.clone();
-            let sent = tokio::select! {
+            let is_sent = tokio::select! {
                 sent = self.sender.send(Ok(chunk)) => sent.is_ok(),
                 _ = stopping.wait_for(|stopping| *stopping) => false,
             };
-            if !sent {
-                return;
+            if !is_sent {
+                return Ok(false);
             }
+            page = following?;
         }
-        let rest = Bytes::from(self.stream.finish());
-        let _ = self.sender.send(Ok(rest)).await;
     }
 
-    /// Writes the next page; returns the cursor of the one after it.
-    async fn page(&mut self) -> Result<Option<Cursor>, ApiError> {
-        let (view, request, format) = (self.view.clone(), self.request.clone(), self.format);
-        let (rows, text, next) = self
-            .app
-            .gate
-            .run_stream(&self.principal, move |budget| {
-                view.page(request, budget).map(|page| {
-                    let mut text = Vec::new();
-                    for record in &page.entries {
-                        format.write(&mut text, record);
-                    }
-                    (page.entries.len(), text, page.next_cursor)
-                })
-            })
-            .await??;
-        self.stream.write(&text);
-        self.request.limit = next_rows(rows, text.len(), self.request.limit);
-        Ok(next)
+    /// Reads the next page.
+    async fn read(&self) -> Result<ExportPage, ApiError> {
+        let (view, request) = (self.view.clone(), self.request.clone());
+        let page = self.app.gate.run_stream(&self.principal, move |budget| {
+            let page = view.page(request, budget)?;
+            Ok::<_, ApiError>((page.entries, page.next_cursor))
+        });
+        page.await?
+    }
+
+    /// Writes records in the format of the file.
+    async fn text(&self, entries: Vec<StoredRecord>) -> Result<Vec<u8>, ApiError> {
+        let format = self.format;
+        let text = self.app.gate.run_stream(&self.principal, move |_| {
+            let mut text = Vec::new();
+            for record in &entries {
+                format.write(&mut text, record);
+            }
+            text
+        });
+        text.await
     }
 }
+
+/// The records of a page, and the cursor of the one after it.
+type ExportPage = (Vec<StoredRecord>, Option<Cursor>);
 
 /// The number of records of the next page, to reach about [`PAGE_BYTES`]. It at most doubles, as the next records may be longer.
 fn next_rows(rows: usize, bytes: usize, before: usize) -> usize {

@@ -279,7 +279,9 @@ fn count_rows(
     by: Grouping,
     span: Range<usize>,
 ) -> Result<Vec<GroupCounts>, store::Error> {
-    rows.times()?;
+    if span.len() > 1 {
+        rows.times()?;
+    }
     Ok(match (by, source) {
         (Grouping::Level, _) => {
             rows.levels()?;
@@ -299,7 +301,8 @@ fn count_rows(
     })
 }
 
-/// Counts each kept row in its bucket, which is in `span`, and in its group, an index of `groups`.
+/// Counts each kept row in its bucket, which is in `span`, and in its group, an index of `groups`. Without a choice of buckets no times
+/// are needed.
 fn tally(
     rows: &Rows<'_>,
     scale: Scale,
@@ -312,10 +315,14 @@ fn tally(
     let mut counts = vec![0; groups.len() * width];
     let mut place = scale.follow();
     let mut take = |row: usize| {
-        let (Some(time), Some(group)) = (times.get(row), group_of(row)) else {
+        let bucket = match times.get(row) {
+            _ if width == 1 => 0,
+            Some(time) => place.bucket(*time).wrapping_sub(span.start),
+            None => return,
+        };
+        let Some(group) = group_of(row) else {
             return;
         };
-        let bucket = place.bucket(*time).wrapping_sub(span.start);
         if bucket < width
             && let Some(count) = counts.get_mut(group * width + bucket)
         {
@@ -323,7 +330,7 @@ fn tally(
         }
     };
     match rows.kept() {
-        None => (0..times.len()).for_each(&mut take),
+        None => (0..rows.len()).for_each(&mut take),
         Some(kept) => kept.iter().for_each(|row| take(*row as usize)),
     }
     let of_groups = groups.iter().zip(counts.chunks_exact(width.max(1)));

@@ -1,6 +1,7 @@
 //! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
 use crate::query::scan::counts::Known;
+use crate::query::scan::found::FoundTexts;
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
@@ -13,11 +14,13 @@ const BYTES_MAX: usize = 8 << 20;
 /// Memory of a row without its message and metadata: id, source, timestamp, level and two offsets.
 const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 
-/// Blocks that were decoded for earlier pages, and counts of earlier histograms; clones share one cache. A server needs only one.
+/// Blocks that were decoded for earlier pages, counts of earlier histograms, and where texts were found; clones share one cache. A server
+/// needs only one.
 #[derive(Clone, Default)]
 pub struct BlockCache {
     entries: Arc<Mutex<Entries>>,
     counts: Arc<Mutex<Known>>,
+    found: Arc<Mutex<FoundTexts>>,
 }
 
 #[derive(Default)]
@@ -93,6 +96,11 @@ impl BlockCache {
     /// The counts of earlier histograms.
     pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where earlier questions found texts.
+    pub(in crate::query) fn found(&self) -> MutexGuard<'_, FoundTexts> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,6 +4,7 @@ pub(super) mod budget;
 pub(super) mod cache;
 pub(super) mod counts;
 mod evaluate;
+pub(super) mod found;
 mod need;
 pub(super) mod plan;
 pub(super) mod rank;

@@ -7,7 +7,7 @@ use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::evaluate::evaluate;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::residue::{Residue, footer_cover, index_cover};
-use crate::query::scan::rows::Rows;
+use crate::query::scan::rows::{Rows, SealedPlace};
 use crate::query::text::search::SearchScratch;
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
@@ -264,7 +264,13 @@ impl<'v> QueryPlan<'v> {
         if matches!(residue, Residue::Nothing) {
             return Ok(Rows::none(block));
         }
-        let mut rows = Rows::all(block, self.cached(segment, index));
+        let kept_at = Some(SealedPlace {
+            cache: self.cache,
+            segment: plan.segment,
+            block: index,
+        });
+        let kept_at = kept_at.filter(|_| plan.segment.is_sealed());
+        let mut rows = Rows::all(block, self.cached(segment, index)).at(kept_at);
         if summary.ids.start < self.ids.start || self.ids.end < summary.ids.end {
             rows.clip_ids(&self.ids)?;
         }

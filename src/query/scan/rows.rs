@@ -1,11 +1,12 @@
 //! The rows of a block that may match, and the columns that were read so far.
 
 use crate::query::expression::values;
-use crate::query::scan::cache::BlockColumns;
+use crate::query::scan::cache::{BlockCache, BlockColumns};
+use crate::query::scan::found;
 use crate::query::scan::need::MetadataNeed;
 use crate::query::text::search::{Search, SearchScratch};
 use crate::record::{Level, Metadata};
-use crate::store::{Block, Error, Messages, MetadataColumn};
+use crate::store::{Block, Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
@@ -31,6 +32,16 @@ pub(in crate::query) struct Rows<'v> {
     ends: Option<Vec<u32>>,
     /// The footer says that no row matches.
     is_denied: bool,
+    /// Where answers for the block are kept, if it is sealed.
+    kept_at: Option<SealedPlace<'v>>,
+}
+
+/// A block of a sealed segment, and the cache of answers about it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::query) struct SealedPlace<'v> {
+    pub(in crate::query) cache: &'v BlockCache,
+    pub(in crate::query) segment: &'v Arc<Segment>,
+    pub(in crate::query) block: usize,
 }
 
 impl<'v> Rows<'v> {
@@ -46,7 +57,13 @@ impl<'v> Rows<'v> {
             text: None,
             ends: None,
             is_denied: false,
+            kept_at: None,
         }
+    }
+
+    /// The same rows, whose answers are kept there.
+    pub(in crate::query) fn at(self, kept_at: Option<SealedPlace<'v>>) -> Self {
+        Self { kept_at, ..self }
     }
 
     pub(in crate::query) fn none(block: Block<'v>) -> Self {
@@ -192,8 +209,42 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// Keeps the rows whose message matches.
+    /// Keeps the rows whose message matches. Where a plain text was found in a whole sealed block is known for the next question.
     pub(in crate::query) fn retain_found(
+        &mut self,
+        search: &Search,
+        scratch: &mut SearchScratch,
+    ) -> Result<(), Error> {
+        let place = self.kept_at.and_then(|place| Some((place, search.key()?)));
+        let Some((
+            SealedPlace {
+                cache,
+                segment,
+                block,
+            },
+            key,
+        )) = place
+        else {
+            return self.search_messages(search, scratch);
+        };
+        let known = cache.found().get(&key, segment, block);
+        if let Some(bits) = known {
+            match &mut self.kept {
+                Some(kept) => kept.retain(|row| found::has_row(&bits, *row)),
+                None => self.kept = Some(found::rows_of(&bits)),
+            }
+            return Ok(());
+        }
+        let is_whole = self.is_whole();
+        self.search_messages(search, scratch)?;
+        if let Some(kept) = self.kept.as_deref().filter(|_| is_whole) {
+            let rows = self.block.summary().rows;
+            cache.found().put(key, segment, block, kept, rows);
+        }
+        Ok(())
+    }
+
+    fn search_messages(
         &mut self,
         search: &Search,
         scratch: &mut SearchScratch,

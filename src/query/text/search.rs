@@ -63,6 +63,13 @@ pub enum SearchError {
     TooLarge,
 }
 
+/// A plain text to look for, as a key: equal keys are found in the same messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::query) struct TextKey {
+    needle: Box<[u8]>,
+    case: Case,
+}
+
 /// Memory that a scan reuses from block to block.
 #[derive(Debug, Default)]
 pub(in crate::query) struct SearchScratch {
@@ -175,6 +182,17 @@ impl Search {
         self.needle().is_none_or(|needle| {
             may_be_in_scalar(&needle.folded) || needle.may_be_in(bytes, &mut scratch.metadata)
         })
+    }
+
+    /// The key of a plain text; `None` for a regex.
+    pub(in crate::query) fn key(&self) -> Option<TextKey> {
+        match &self.matcher {
+            Matcher::Text(text) => Some(TextKey {
+                needle: text.finder.needle().into(),
+                case: text.case,
+            }),
+            Matcher::Regex(_) => None,
+        }
     }
 
     /// A plain text that everything that matches holds.

@@ -60,6 +60,12 @@ impl Segment {
         self.ids.clone()
     }
 
+    /// Whether its file is complete, so that its blocks never change.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.body, Body::Sealed(_))
+    }
+
     /// Whether it is a kept segment: only evidence remains of its records.
     #[must_use]
     pub fn is_kept(&self) -> bool {

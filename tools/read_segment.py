@@ -109,7 +109,7 @@ def header(data, kind):
     assert zlib.crc32(data[:60]) == int.from_bytes(data[60:64], "little"), "header crc"
     cursor = Cursor(data[8:60])
     version = cursor.number(4)
-    assert version in (1, 2, 3), "format version"
+    assert version in (1, 2, 3, 4), "format version"
     assert cursor.number(4) == kind
     store = cursor.take(16)
     first_id = cursor.number(8)
@@ -223,9 +223,9 @@ def sealed(data, result):
     fields = None
     if version >= 2:
         offset, stored_length, raw_length, crc = (cursor.number(size) for size in (8, 4, 4, 4))
-        fields = Fields(chunk(data, offset, stored_length, raw_length, crc))
+        fields = Fields(chunk(data, offset, stored_length, raw_length, crc), version)
     for _ in range(block_count):
-        block(data, Cursor(cursor.take({1: 176, 2: 192, 3: 200}[version])), sources, fields, result)
+        block(data, Cursor(cursor.take({1: 176, 2: 192, 3: 200, 4: 200}[version])), sources, fields, result)
     assert not cursor.rest()
     assert fields is None or not fields.cursor.rest()
     # S2.7: what is missing of a kept segment was left out, or lost before.
@@ -291,12 +291,12 @@ def block(data, entry, sources, fields, result):
     if len(entry.data) >= 200 and several:
         for number in set(numbers):
             number = source_hash(sources[number])
-            assert is_in_filter(filter_bytes, number), "the filter denies a source"
+            assert is_in_filter(filter_bytes, number, fields.version), "the filter denies a source"
     values = [metadata(extra) for extra in extras]
     for text in texts + [fold(leaf) for value in values for leaf in leaves(value)]:
         assert may_contain(bitmap, text), "the bitmap denies a text"
         for sample in samples(text):
-            assert is_in_filter(filter_bytes, sample), "the filter denies a text"
+            assert is_in_filter(filter_bytes, sample, fields.version), "the filter denies a text"
     fields.check(values, filter_bytes)
 
 
@@ -314,25 +314,35 @@ def head(major, argument):
 def metadata_by_row(data, rows, form):
     if form == 0:
         return data
-    assert form == 1
+    assert form in (1, 2)
     cursor = Cursor(data)
     names = [cursor.take(varint(cursor)) for _ in range(varint(cursor))]
     shapes = [[varint(cursor) for _ in range(varint(cursor))] for _ in range(varint(cursor))]
     shape_of = [varint(cursor) for _ in range(rows)]
-    lengths = [varint(cursor) for _ in names]
-    values = [Cursor(cursor.take(length)) for length in lengths]
+    layouts = [(varint(cursor) if form == 2 else 0, varint(cursor)) for _ in names]
+    values = [Cursor(cursor.take(length)) for _, length in layouts]
+    for key, (numbered, _) in enumerate(layouts):
+        if numbered:
+            count = sum(shapes[shape].count(key) for shape in shape_of)
+            different = [item(values[key]) for _ in range(numbered)]
+            assert not values[key].rest() and len(set(different)) == numbered
+            values[key] = Cursor(b"".join(different[number] for number in cursor.take(count)))
     assert not cursor.rest()
     out = b""
     for keys in map(shapes.__getitem__, shape_of):
         if keys:
             out += head(5, len(keys))
         for key in keys:
-            start = values[key].at
-            cbor(values[key])
-            value = values[key].data[start : values[key].at]
-            out += head(3, len(names[key])) + names[key] + value
+            out += head(3, len(names[key])) + names[key] + item(values[key])
     assert not any(value.rest() for value in values)
     return out
+
+
+def item(cursor):
+    """The bytes of the next CBOR item."""
+    start = cursor.at
+    cbor(cursor)
+    return cursor.data[start : cursor.at]
 
 
 def varint(cursor):
@@ -432,10 +442,18 @@ def source_hash(name):
     return mix(fnv(b"\xff" + name.encode()))
 
 
-def is_in_filter(data, number):
+def is_in_filter(data, number, version):
     low, high = number % 2**32, number >> 32
-    places = [(low + high * probe) % 2**32 * len(data) * 8 // 2**32 for probe in range(4)]
+    probes = 5 if version >= 4 else 4
+    places = [(low + high * probe) % 2**32 * len(data) * 8 // 2**32 for probe in range(probes)]
     return bool(data) and all(bit(data, place) for place in places)
+
+
+def may_have_value(filter_bytes, path, text, version):
+    is_searched = path.split(".")[0] not in BOOKKEEPING
+    if version >= 4 and is_searched and text[:1] not in ("[", "{") and samples(fold(text)):
+        return all(is_in_filter(filter_bytes, sample, version) for sample in samples(fold(text)))
+    return is_in_filter(filter_bytes, pair_hash(path, text), version)
 
 
 # S10.3
@@ -489,7 +507,8 @@ def nested(path, value, row, found):
 class Fields:
     """The field index of a segment; its blocks are read one after another."""
 
-    def __init__(self, raw):
+    def __init__(self, raw, version):
+        self.version = version
         self.cursor = Cursor(raw)
         self.keys = []
         for _ in range(self.varint()):
@@ -508,9 +527,14 @@ class Fields:
         for _ in range(self.varint()):
             name, values = self.keys[self.varint()]
             count, form = self.varint(), self.varint()
-            assert form in (0, 1, 2)
+            assert form in (0, 1, 2, 3) and (form != 3 or self.version >= 4)
             listed = None
-            if form:
+            if form == 0 and self.version >= 4:
+                listed = self.cursor.number(8)
+            elif form == 3:
+                bits = self.cursor.take(self.varint())
+                listed = {values[number] for number in range(8 * len(bits)) if bit(bits, number)}
+            elif form:
                 pairs = [(self.varint(), self.varint()) for _ in range(self.varint())]
                 listed = {values[number]: rows_of for number, rows_of in pairs}
             known[name] = count, form, listed
@@ -531,7 +555,12 @@ class Fields:
                 for text in set(map(text_of, items)):
                     counts[text] = counts.get(text, 0) + 1
             if form == 0:
-                assert all(is_in_filter(filter_bytes, pair_hash(path, text)) for text in counts)
+                for text in counts:
+                    assert may_have_value(filter_bytes, path, text, self.version), "the filter denies a value"
+                    if listed is not None:
+                        assert all(listed >> code(byte) & 1 for byte in fold(text)), "a character that the alphabet denies"
+            elif form == 3:
+                assert listed == set(counts)
             else:
                 assert listed == counts
                 assert (form == 2) == all(len(set(map(text_of, items))) == 1 for items in values)
@@ -565,7 +594,7 @@ def read(folder):
     text = (folder / "STORE").read_text()
     fields, crc = text[: -len("crc 00000000\n")], text[-len("00000000\n") :].strip()
     assert zlib.crc32(fields.encode()) == int(crc, 16), "STORE crc"
-    assert fields.splitlines()[1] in ("format 1", "format 2", "format 3")
+    assert fields.splitlines()[1] in ("format 1", "format 2", "format 3", "format 4")
     files = []
     for path in folder.iterdir():
         match = re.fullmatch(r"(\d{20})\.(seg|open)", path.name)

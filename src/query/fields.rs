@@ -134,7 +134,7 @@ fn listed(block: Block<'_>, key: &str) -> Option<HashMap<String, u64>> {
                     .collect(),
             )
         }
-        FieldIndex::Unknown | FieldIndex::Many(_) => None,
+        FieldIndex::Unknown | FieldIndex::Present(_) | FieldIndex::Many(_) => None,
     }
 }
 

@@ -62,8 +62,14 @@ pub fn segment(data: &[u8]) {
             values.each_text(|_| ());
             values.each_path(|_, _| ());
         }
-        let _ = by_key::decode(stored, length % 100, length);
-        let _ = FieldTable::decode(stored, &[1, 2, 3]);
+        for has_numbers in [false, true] {
+            let _ = by_key::decode(stored, length % 100, length, has_numbers);
+        }
+        for version in VERSION_1..=VERSION {
+            if let Some(table) = FieldTable::decode(stored, &[1, 2, 3], version) {
+                let _ = table.values_may_contain(0, "needle");
+            }
+        }
         let lengths: Vec<u32> = stored.iter().map(|byte| (*byte).into()).collect();
         let text = String::from_utf8_lossy(stored).into_owned();
         let _ = Messages::new(text, &lengths);

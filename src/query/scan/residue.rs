@@ -78,10 +78,18 @@ fn field_cover(condition: &FieldCondition, block: Block<'_>) -> Cover {
         FieldTest::Exists => true,
         FieldTest::Equals(value) => index.may_equal(value),
         FieldTest::Contains(search) => {
-            // values outside the bookkeeping keys are in the index of texts too
+            // scalars outside the bookkeeping keys are in the index of texts too, except null
             let is_searched = !BOOKKEEPING_KEYS.contains(&key_needle(condition.key()));
-            index.may_match(matches)
-                && (!is_searched || search.may_match(|text| block.values_may_contain(text)))
+            let is_indexed = |text: &str| match &index {
+                FieldIndex::Many(many) => {
+                    is_searched && many.are_scalars() && !"null".contains(text)
+                }
+                _ => false,
+            };
+            let may_contain = |text: &str| {
+                index.may_contain(text) && (!is_indexed(text) || block.values_may_contain(text))
+            };
+            index.may_match(matches) && search.may_match(may_contain)
         }
         FieldTest::Prefix(_) | FieldTest::Compare(..) => index.may_match(matches),
     })

@@ -6,7 +6,7 @@ use super::index::ngram;
 use super::layout::{
     COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind, HEADER_LENGTH, Header,
     SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC, Thinning, VERSION,
-    VERSION_1, VERSION_2, block_entry_length,
+    VERSION_1, VERSION_2, VERSION_3, block_entry_length,
 };
 use super::summary::Summary;
 use crate::bytes::ByteReader;
@@ -63,16 +63,19 @@ pub(in crate::store) struct MetadataLayout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum MetadataForm {
     /// Row by row: the only form up to format version 2.
-    ByRow,
-    /// See [`super::metadata::by_key`].
-    ByKey,
+    Rows,
+    /// See [`super::metadata::by_key`]; in format version 3.
+    Keys,
+    /// The same, where values that come again have numbers.
+    NumberedKeys,
 }
 
 impl MetadataForm {
     fn number(self) -> u32 {
         match self {
-            Self::ByRow => 0,
-            Self::ByKey => 1,
+            Self::Rows => 0,
+            Self::Keys => 1,
+            Self::NumberedKeys => 2,
         }
     }
 }
@@ -160,11 +163,11 @@ impl BlockEntry {
             _ => Some(read_uncompressed(reader)?),
         };
         let metadata = if version > VERSION_2 {
-            MetadataLayout::decode(reader)?
+            MetadataLayout::decode(reader, version)?
         } else {
             MetadataLayout {
                 length: chunks.last().map_or(0, |chunk| chunk.raw),
-                form: MetadataForm::ByRow,
+                form: MetadataForm::Rows,
             }
         };
         let is_bitmap = version != VERSION_1 || ngram::is_length(bitmap.stored as usize);
@@ -199,11 +202,18 @@ impl BlockEntry {
 }
 
 impl MetadataLayout {
-    fn decode(reader: &mut ByteReader<'_>) -> Result<Self, Damage> {
+    fn decode(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, Damage> {
         let length = reader.u32("metadata length")?;
         let number = reader.u32("form of the metadata")?;
-        let forms = [MetadataForm::ByRow, MetadataForm::ByKey];
-        let form = forms.into_iter().find(|form| form.number() == number);
+        let forms = [
+            MetadataForm::Rows,
+            MetadataForm::Keys,
+            MetadataForm::NumberedKeys,
+        ];
+        let mut forms = forms
+            .into_iter()
+            .take(if version > VERSION_3 { 3 } else { 2 });
+        let form = forms.find(|form| form.number() == number);
         Ok(Self {
             length,
             form: form.ok_or(Damage("form of the metadata"))?,

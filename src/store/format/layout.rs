@@ -6,11 +6,13 @@ use crate::time::Micros;
 use std::path::Path;
 
 /// The format version that is written, and the latest that is read.
-pub(in crate::store) const VERSION: u32 = 3;
+pub(in crate::store) const VERSION: u32 = 4;
 /// The first version, without filters and field index.
 pub(in crate::store) const VERSION_1: u32 = 1;
 /// The version without compressed batches, and without metadata that is stored by key.
 pub(in crate::store) const VERSION_2: u32 = 2;
+/// The version whose field index does not say which values a block has of keys with many.
+pub(in crate::store) const VERSION_3: u32 = 3;
 
 /// The start of both kinds of segment file.
 pub(in crate::store) const HEADER_MAGIC: [u8; 8] = *b"VMLOGSEG";
@@ -295,7 +297,7 @@ mod tests {
         let error = Header::decode(&bytes, FileKind::Sealed, Path::new("x")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "x: format version 9 is newer than 3, the latest known here"
+            "x: format version 9 is newer than 4, the latest known here"
         );
     }
 }

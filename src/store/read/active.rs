@@ -15,8 +15,8 @@ use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
 use crate::store::format::index::field_builder::FieldIndexBuilder;
 use crate::store::format::index::fields::{FieldIndex, FieldTable};
 use crate::store::format::index::grams::GramBitmap;
-use crate::store::format::index::{bloom, tokens};
-use crate::store::format::layout::StoreId;
+use crate::store::format::index::tokens;
+use crate::store::format::layout::{StoreId, VERSION};
 use crate::store::format::stream::{StreamHead, StreamPart};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -101,15 +101,21 @@ impl ActiveSegment {
         }
         let mut may_contain = true;
         tokens::each_sample(folded.as_bytes(), |hash| {
-            may_contain &= bloom::may_contain(&index.filter, hash);
+            may_contain &= index.filter().may_contain(hash);
         });
         may_contain
+    }
+
+    /// See [`crate::store::Block::values_may_contain`].
+    pub(in crate::store) fn values_may_contain(&self, group: &Group, folded: &str) -> bool {
+        let of_fields = |index: &GroupIndex| index.fields.values_may_contain(0, folded);
+        self.may_contain(group, folded) && self.index(group).is_none_or(of_fields)
     }
 
     /// What is known about a key in a group.
     pub(in crate::store) fn field<'a>(&self, group: &'a Group, key: &str) -> FieldIndex<'a> {
         self.index(group).map_or(FieldIndex::Unknown, |index| {
-            index.fields.field(0, key, Some(&index.filter))
+            index.fields.field(0, key, Some(index.filter()))
         })
     }
 
@@ -141,7 +147,7 @@ impl ActiveSegment {
         Some(Arc::new(GroupIndex {
             bitmap,
             filter,
-            fields: FieldTable::decode(&fields.finish(), &[group.summary.rows])?,
+            fields: FieldTable::decode(&fields.finish(), &[group.summary.rows], VERSION)?,
         }))
     }
 

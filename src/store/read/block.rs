@@ -95,8 +95,10 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn values_may_contain(&self, folded: &str) -> bool {
         match self.place {
-            BlockPlace::Active(active, group) => active.may_contain(group, folded),
-            BlockPlace::Sealed(sealed, block) => sealed.values_may_contain(block, folded),
+            BlockPlace::Active(active, group) => active.values_may_contain(group, folded),
+            BlockPlace::Sealed(sealed, block) => {
+                sealed.values_may_contain(block, self.index, folded)
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::tally::{self, SourceTally};
 use crate::store::format::batch::BatchColumns;
+use crate::store::format::index::bloom::BloomFilter;
 use crate::store::format::index::fields::FieldTable;
+use crate::store::format::layout::VERSION;
 use crate::store::format::payload::BatchPayload;
 use crate::store::format::summary::Summary;
 use std::ops::Range;
@@ -30,6 +32,12 @@ pub(super) struct GroupIndex {
     pub(super) bitmap: Vec<u8>,
     pub(super) filter: Vec<u8>,
     pub(super) fields: FieldTable,
+}
+
+impl GroupIndex {
+    pub(super) fn filter(&self) -> BloomFilter<'_> {
+        BloomFilter::new(&self.filter, VERSION)
+    }
 }
 
 impl Group {

@@ -9,9 +9,10 @@ use crate::store::error::Error;
 use crate::store::format::column;
 use crate::store::format::footer::{BlockEntry, Footer, MetadataForm, StoredChunk};
 use crate::store::format::index::block::source_hash;
+use crate::store::format::index::bloom::BloomFilter;
 use crate::store::format::index::fields::{FieldIndex, FieldTable};
 use crate::store::format::index::grams::GramBitmap;
-use crate::store::format::index::{bloom, ngram, tokens};
+use crate::store::format::index::{ngram, tokens};
 use crate::store::format::layout::{Column, VERSION_1, VERSION_2};
 use crate::store::format::metadata::by_key;
 use crate::time::Micros;
@@ -127,14 +128,21 @@ impl SealedSegment {
             may_contain = may_contain
                 && self
                     .checked_filter(block)
-                    .is_none_or(|filter| bloom::may_contain(filter, hash));
+                    .is_none_or(|filter| filter.may_contain(hash));
         });
         may_contain
     }
 
     /// See [`crate::store::Block::values_may_contain`].
-    pub(in crate::store) fn values_may_contain(&self, block: &SealedBlock, folded: &str) -> bool {
-        self.version == VERSION_1 || self.may_contain(block, folded)
+    pub(in crate::store) fn values_may_contain(
+        &self,
+        block: &SealedBlock,
+        index: usize,
+        folded: &str,
+    ) -> bool {
+        let of_fields = |fields: &FieldTable| fields.values_may_contain(index, folded);
+        self.version == VERSION_1
+            || self.may_contain(block, folded) && self.fields().is_none_or(of_fields)
     }
 
     /// False only if no row of a block with several sources has this one.
@@ -142,7 +150,7 @@ impl SealedSegment {
         self.version <= VERSION_2
             || self
                 .checked_filter(block)
-                .is_none_or(|filter| bloom::may_contain(filter, source_hash(source)))
+                .is_none_or(|filter| filter.may_contain(source_hash(source)))
     }
 
     fn bitmap_may_contain(&self, bitmap: &[u8], folded: &str) -> bool {
@@ -153,9 +161,10 @@ impl SealedSegment {
     }
 
     /// The filter of a block; `None` if it has none, or it is damaged.
-    fn checked_filter(&self, block: &SealedBlock) -> Option<&[u8]> {
+    fn checked_filter(&self, block: &SealedBlock) -> Option<BloomFilter<'_>> {
         let filter = self.slice(block.entry.filter?)?;
         let is_sound = || self.filter(&block.entry).is_ok();
+        let filter = BloomFilter::new(filter, self.version);
         block.filter_state.is_sound(is_sound).then_some(filter)
     }
 
@@ -186,7 +195,7 @@ impl SealedSegment {
         self.slice(chunk)
             .filter(|stored| crc32fast::hash(stored) == chunk.crc)
             .and_then(|stored| column::decompress(stored, chunk.raw as usize))
-            .and_then(|raw| FieldTable::decode(&raw, &rows))
+            .and_then(|raw| FieldTable::decode(&raw, &rows, self.version))
             .map(Some)
             .ok_or_else(|| self.corrupt_fields())
     }
@@ -296,8 +305,11 @@ impl SealedSegment {
         let bytes = self.column(entry, Column::Metadata)?;
         let length = entry.metadata.length as usize;
         let rows = match entry.metadata.form {
-            MetadataForm::ByRow => Some(bytes).filter(|bytes| bytes.len() == length),
-            MetadataForm::ByKey => by_key::decode(&bytes, entry.rows(), length),
+            MetadataForm::Rows => Some(bytes).filter(|bytes| bytes.len() == length),
+            form => {
+                let has_numbers = form == MetadataForm::NumberedKeys;
+                by_key::decode(&bytes, entry.rows(), length, has_numbers)
+            }
         };
         rows.ok_or_else(|| self.corrupt(entry, Column::Metadata))
     }

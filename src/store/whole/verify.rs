@@ -12,7 +12,7 @@ use crate::store::read::block::Block;
 use crate::store::read::columns::{Messages, MetadataColumn};
 use crate::store::read::segment::{Body, Segment};
 use crate::store::write::append::ActiveWriter;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -159,6 +159,10 @@ fn check_fields(segment: &Segment, metadata: &[Option<MetadataColumn>]) -> Resul
                 FieldIndex::Unknown => true,
                 FieldIndex::Absent => false,
                 FieldIndex::Many(many) => many.rows() == rows,
+                FieldIndex::Present(present) => {
+                    let found: BTreeSet<_> = present.values().collect();
+                    present.rows() == rows && found == values.keys().map(String::as_str).collect()
+                }
                 FieldIndex::Listed(listed) => {
                     let values = values.iter().map(|(text, rows)| (text.as_str(), *rows));
                     let found: BTreeMap<_, _> = listed.values().collect();

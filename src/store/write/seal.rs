@@ -190,8 +190,8 @@ impl Sealer {
             metadata: MetadataLayout {
                 length: saturated(block.metadata().len()),
                 form: match by_key {
-                    Some(_) => MetadataForm::ByKey,
-                    None => MetadataForm::ByRow,
+                    Some(_) => MetadataForm::NumberedKeys,
+                    None => MetadataForm::Rows,
                 },
             },
         });

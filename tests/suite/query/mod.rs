@@ -2,6 +2,7 @@
 //! direction.
 
 pub(crate) mod expression;
+pub(crate) mod fields;
 pub(crate) mod live;
 pub(crate) mod pages;
 pub(crate) mod runs;

@@ -19,7 +19,7 @@ fn fixture(version: &str) -> PathBuf {
 }
 
 /// Every version that must be read for ever.
-const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
+const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
 
 /// A record as `tools/read_segment.py` prints it.
 pub(crate) fn record_line(stored: &StoredRecord) -> Value {
@@ -66,6 +66,13 @@ fn copied(from: &Path) -> tempfile::TempDir {
     dir
 }
 
+/// With one of many values, each of which several records have.
+fn with_pid(mut record: Record) -> Record {
+    let number = record.timestamp.get() / 1000;
+    record.metadata.insert("pid", 100 + number * 37 % 70);
+    record
+}
+
 /// Makes a store with everything in it that the format has; returns what it holds.
 fn write_store(root: &Path) -> Vec<Value> {
     let options = Options {
@@ -79,7 +86,7 @@ fn write_store(root: &Path) -> Vec<Value> {
         let batch: Vec<Record> = (0..45)
             .map(|number| match number % 3 {
                 0 => any_record(&mut random),
-                _ => record(step * 45 + number),
+                _ => with_pid(record(step * 45 + number)),
             })
             .collect();
         let origin = format!("file:{}", step % 5);
@@ -189,7 +196,7 @@ fn the_bytes_of_the_example_are_what_the_page_says() {
         assert_eq!(found, expected, "{ending}");
         let inspected = inspect_segment(&RealDisk, &path).unwrap();
         assert!(inspected.damage.is_empty() && inspected.torn_bytes == 0);
-        fs::copy(fixture("v3").join("STORE"), root.join("STORE")).unwrap();
+        fs::copy(fixture("v4").join("STORE"), root.join("STORE")).unwrap();
         if let Some(mut lines) = read_by_python(&root) {
             assert_eq!(
                 lines.split_off(2),

@@ -1,9 +1,10 @@
 //! Building the index of a block.
 
 use super::bloom::BloomBuilder;
-use super::field_builder::{BlockFields, FieldIndexBuilder, fnv};
+use super::field_builder::{BlockFields, FieldIndexBuilder};
 use super::grams::{GramBuilder, fold_into};
 use super::tokens;
+use super::unlisted::fnv;
 use crate::record::Source;
 use crate::store::format::metadata::values::RowValues;
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! Bloom filters of 64-bit hashes (format version 2).
 
+use crate::store::format::layout::{VERSION, VERSION_3};
+
 /// Collects hashes.
 #[derive(Debug, Default)]
 pub(in crate::store) struct BloomBuilder {
@@ -47,11 +49,11 @@ impl BloomBuilder {
     /// Encodes the filter, and empties the builder. Without hashes it has no bytes.
     pub(in crate::store) fn finish(&mut self) -> Vec<u8> {
         let count = self.taken + usize::from(self.has_zero);
-        let bits = count * BITS_PER_HASH_TIMES_2 / 2;
+        let bits = count * BITS_PER_HASH;
         let mut bytes = vec![0; bits.div_ceil(8)];
         let length = bytes.len();
         let mut set = |hash: u64| {
-            for (byte, bit) in places(hash, length) {
+            for (byte, bit) in places(hash, length).take(probes(VERSION)) {
                 if let Some(byte) = bytes.get_mut(byte) {
                     *byte |= bit;
                 }
@@ -74,21 +76,39 @@ impl BloomBuilder {
     }
 }
 
-/// False only if the hash was not added.
-pub(in crate::store) fn may_contain(filter: &[u8], hash: u64) -> bool {
-    places(hash, filter.len())
-        .into_iter()
-        .all(|(byte, bit)| filter.get(byte).is_some_and(|byte| byte & bit != 0))
+/// A filter as it is read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct BloomFilter<'a> {
+    bytes: &'a [u8],
+    version: u32,
 }
 
-/// The bits of a hash in a filter of `length` bytes: the index of the byte, and the bit in it.
-fn places(hash: u64, length: usize) -> [(usize, u8); PROBES] {
+impl<'a> BloomFilter<'a> {
+    /// A filter of a file of this format version.
+    pub(in crate::store) fn new(bytes: &'a [u8], version: u32) -> Self {
+        Self { bytes, version }
+    }
+
+    /// False only if the hash was not added.
+    pub(in crate::store) fn may_contain(self, hash: u64) -> bool {
+        places(hash, self.bytes.len())
+            .take(probes(self.version))
+            .all(|(byte, bit)| self.bytes.get(byte).is_some_and(|byte| byte & bit != 0))
+    }
+
+    /// Whether values with long tokens are looked up by these alone.
+    pub(super) fn has_sampled_values(self) -> bool {
+        self.version > VERSION_3
+    }
+}
+
+/// The bits of a hash in a filter of `length` bytes, without end: the index of the byte, and the bit in it.
+fn places(hash: u64, length: usize) -> impl Iterator<Item = (usize, u8)> {
     let bits = length as u64 * 8;
     let step = hash >> 32;
-    let mut mixed = hash;
-    [(); PROBES].map(|()| {
+    let hashes = std::iter::successors(Some(hash), move |mixed| Some(mixed.wrapping_add(step)));
+    hashes.map(move |mixed| {
         let bit = ((mixed & 0xffff_ffff) * bits) >> 32;
-        mixed = mixed.wrapping_add(step);
         (
             usize::try_from(bit / 8).unwrap_or(usize::MAX),
             1 << (bit % 8),
@@ -96,9 +116,13 @@ fn places(hash: u64, length: usize) -> [(usize, u8); PROBES] {
     })
 }
 
-/// 6.5 bits for a hash: one in twenty that was not added passes. More bits cost more room than the blocks that they save are worth.
-const BITS_PER_HASH_TIMES_2: usize = 13;
-const PROBES: usize = 4;
+/// How many bits a hash has.
+fn probes(version: u32) -> usize {
+    if version > VERSION_3 { 5 } else { 4 }
+}
+
+/// One hash in seventy that was not added passes. More bits cost more room than the blocks that they save are worth.
+const BITS_PER_HASH: usize = 9;
 const SLOTS_MIN: usize = 1 << 10;
 /// The table of a usual block is kept for the next: 512 KiB.
 const SLOTS_KEPT_MAX: usize = 1 << 16;
@@ -116,19 +140,20 @@ mod tests {
             builder.add(mixed(number));
         }
         let filter = builder.finish();
-        assert_eq!(filter.len(), 3000 * 13 / 2 / 8 + 1);
-        assert!((0..3000).all(|number| may_contain(&filter, mixed(number))));
+        assert_eq!(filter.len(), 3000 * 9 / 8);
+        let filter = BloomFilter::new(&filter, VERSION);
+        assert!((0..3000).all(|number| filter.may_contain(mixed(number))));
         let others = 10_000..20_000;
         let passed = others
-            .filter(|number| may_contain(&filter, mixed(*number)))
+            .filter(|number| filter.may_contain(mixed(*number)))
             .count();
-        assert!((300..700).contains(&passed), "{passed} of 10,000");
+        assert!((80..220).contains(&passed), "{passed} of 10,000");
     }
 
     #[test]
     fn an_empty_filter_denies_everything() {
         let filter = BloomBuilder::default().finish();
         assert!(filter.is_empty());
-        assert!(!may_contain(&filter, 1));
+        assert!(!BloomFilter::new(&filter, VERSION).may_contain(1));
     }
 }

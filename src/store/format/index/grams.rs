@@ -159,6 +159,15 @@ fn code(byte: u8) -> u32 {
         .into()
 }
 
+/// The codes of the bytes that a text has once it is folded, a bit for each; all of them if it is not ASCII.
+pub(super) fn alphabet(text: &str) -> u64 {
+    if !text.is_ascii() {
+        return u64::MAX;
+    }
+    let codes = text.bytes().map(|byte| code(byte.to_ascii_lowercase()));
+    codes.fold(0, |found, code| found | 1 << code)
+}
+
 /// The number of a gram of hexadecimal digits.
 fn hex_gram(gram: u32) -> Option<u32> {
     let (a, b, c) = (gram >> 12, gram >> 6 & 63, gram & 63);

@@ -4,6 +4,8 @@
 //! each window of 7 consecutive 6-grams of a token the one with the smallest hash is sampled (a minimizer). Any part of a token
 //! that is at least [`TOKEN_MIN`] long contains a whole window, and therefore a sample, wherever it begins.
 
+use super::fold::fold;
+
 /// Calls `sample` with the hashes that stand for the long tokens of a folded text. A hash may come more than once.
 pub(in crate::store) fn each_sample(folded: &[u8], mut sample: impl FnMut(u64)) {
     // The last bytes of the previous chunk that a token may have begun with, and the end of the last token.
@@ -37,6 +39,20 @@ pub(in crate::store) fn each_sample(folded: &[u8], mut sample: impl FnMut(u64)) 
         to.copy_from_slice(rest);
         add_tokens(&last, folded.len() - rest.len());
     }
+}
+
+/// Whether a text has a long token once it is folded.
+pub(super) fn has_token(text: &str) -> bool {
+    let (mut length, mut has_digit) = (0, false);
+    fold(text).bytes().any(|byte| {
+        if is_of_token(byte) {
+            length += 1;
+            has_digit |= byte.is_ascii_digit();
+        } else {
+            (length, has_digit) = (0, false);
+        }
+        length >= TOKEN_MIN && has_digit
+    })
 }
 
 /// Samples the run at the start of `text`, of which `seen` bytes are known, if it is a token; returns its length.
@@ -174,9 +190,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_text_has_a_token_where_it_has_samples(text in "[a-fA-F0-9_\u{212a}\u{e9} ]{0,60}") {
+            prop_assert_eq!(has_token(&text), !samples(&fold(&text)).is_empty());
+        }
+
+        #[test]
         fn samples_are_those_of_the_definition(text in "[0-9a-c_ .-]{0,120}", other in "[ -~\\u{e9}]{0,60}") {
             prop_assert_eq!(samples(&text), defined(&text));
-            let folded = super::super::fold::fold(&other).into_owned();
+            let folded = fold(&other).into_owned();
             prop_assert_eq!(samples(&folded), defined(&folded));
         }
 

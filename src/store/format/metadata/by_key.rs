@@ -1,10 +1,12 @@
-//! Metadata of many fields, stored key by key: values of one key are alike, and key names are stored once.
+//! Metadata of many fields, stored key by key: values of one key are alike, and key names are stored once. Where a key has few different
+//! values, each is stored once too, and rows have its number.
 
 use super::cbor;
 use super::cbor_decode::CborReader;
 use crate::store::format::column::{Varints, put_varint};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::slice;
 
 /// Encodes the metadata of `count` rows, which take `length` bytes together; `None` if that is not possible, or if they are so small
 /// that nothing is gained.
@@ -20,11 +22,16 @@ pub(in crate::store) fn encode<'a>(
     for row in rows {
         columns.add(row)?;
     }
-    Some(columns.finish())
+    Some(columns.finish(true))
 }
 
-/// Decodes rows, which take `length` bytes together; `None` for other bytes.
-pub(in crate::store) fn decode(bytes: &[u8], rows: usize, length: usize) -> Option<Vec<u8>> {
+/// Decodes rows, which take `length` bytes together; `None` for other bytes. `has_numbers`: values that come again have numbers.
+pub(in crate::store) fn decode(
+    bytes: &[u8],
+    rows: usize,
+    length: usize,
+    has_numbers: bool,
+) -> Option<Vec<u8>> {
     let mut reader = Varints::new(bytes);
     let mut names = vec![];
     for _ in 0..reader.count(KEYS_MAX)? {
@@ -43,14 +50,29 @@ pub(in crate::store) fn decode(bytes: &[u8], rows: usize, length: usize) -> Opti
     for _ in 0..rows {
         shape_of.push(usize::try_from(reader.next()?).ok()?);
     }
-    let lengths = names.iter().map(|_| usize::try_from(reader.next()?).ok());
-    let lengths = lengths.collect::<Option<Vec<_>>>()?;
+    let layouts = names.iter().map(|_| {
+        let numbered = if has_numbers {
+            reader.count(NUMBERED_MAX)?
+        } else {
+            0
+        };
+        Some((numbered, usize::try_from(reader.next()?).ok()?))
+    });
+    let layouts = layouts.collect::<Option<Vec<_>>>()?;
     let mut heads = vec![];
-    for name in names {
+    for (name, (numbered, length)) in names.iter().zip(&layouts) {
         let mut head = vec![];
         cbor::put_text(&mut head, name);
-        let values = reader.take(*lengths.get(heads.len())?)?;
-        heads.push((head, CborReader::new(values)));
+        let values = CborReader::new(reader.take(*length)?);
+        heads.push((head, KeyReader::new(values, *numbered)?));
+    }
+    if has_numbers {
+        let rows_of = rows_of_keys(&shape_of, &shapes, names.len(), bytes.len())?;
+        for ((_, values), rows) in heads.iter_mut().zip(rows_of) {
+            if let KeyReader::Numbers { numbers, .. } = values {
+                *numbers = reader.take(rows)?.iter();
+            }
+        }
     }
     let mut out = vec![];
     for shape in shape_of {
@@ -61,7 +83,7 @@ pub(in crate::store) fn decode(bytes: &[u8], rows: usize, length: usize) -> Opti
         for key in keys {
             let (head, values) = heads.get_mut(*key)?;
             out.extend_from_slice(head);
-            out.extend_from_slice(values.raw_item()?);
+            out.extend_from_slice(values.next()?);
         }
         if out.len() > length {
             return None;
@@ -69,6 +91,66 @@ pub(in crate::store) fn decode(bytes: &[u8], rows: usize, length: usize) -> Opti
     }
     let is_whole = reader.is_empty() && heads.iter().all(|(_, values)| values.is_empty());
     (is_whole && out.len() == length).then_some(out)
+}
+
+/// The rows that have each key; `None` if these are more values than `values_max`, of which each takes a byte.
+fn rows_of_keys(
+    shape_of: &[usize],
+    shapes: &[Vec<usize>],
+    keys: usize,
+    values_max: usize,
+) -> Option<Vec<usize>> {
+    let mut rows = vec![0; keys];
+    let mut values = 0;
+    for shape in shape_of {
+        let shape = shapes.get(*shape)?;
+        values += shape.len();
+        if values > values_max {
+            return None;
+        }
+        for key in shape {
+            *rows.get_mut(*key)? += 1;
+        }
+    }
+    Some(rows)
+}
+
+/// The values of a key, as they are read row by row.
+enum KeyReader<'a> {
+    Values(CborReader<'a>),
+    Numbers {
+        values: Vec<&'a [u8]>,
+        numbers: slice::Iter<'a, u8>,
+    },
+}
+
+impl<'a> KeyReader<'a> {
+    /// `numbered`: how many values have numbers; 0 if each row has its value.
+    fn new(mut values: CborReader<'a>, numbered: usize) -> Option<Self> {
+        if numbered == 0 {
+            return Some(Self::Values(values));
+        }
+        let all = (0..numbered).map(|_| values.raw_item());
+        let all = all.collect::<Option<Vec<_>>>()?;
+        values.is_empty().then_some(Self::Numbers {
+            values: all,
+            numbers: [].iter(),
+        })
+    }
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self {
+            Self::Values(values) => values.raw_item(),
+            Self::Numbers { values, numbers } => values.get(usize::from(*numbers.next()?)).copied(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Values(values) => values.is_empty(),
+            Self::Numbers { numbers, .. } => numbers.len() == 0,
+        }
+    }
 }
 
 /// Values, sorted by key.
@@ -86,6 +168,57 @@ struct KeyColumns<'a> {
 struct KeyColumn<'a> {
     name: &'a [u8],
     values: Vec<u8>,
+    /// `None` once there are too many different values.
+    numbered: Option<NumberedValues<'a>>,
+}
+
+/// The different values of a key, and the number of the value of each row.
+#[derive(Debug, Default)]
+struct NumberedValues<'a> {
+    numbers: HashMap<&'a [u8], u8, RandomState>,
+    values: Vec<u8>,
+    of_rows: Vec<u8>,
+}
+
+impl<'a> KeyColumn<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        self.values.extend_from_slice(value);
+        if let Some(numbered) = &mut self.numbered
+            && !numbered.add(value)
+        {
+            self.numbered = None;
+        }
+    }
+
+    /// The different values, their number and that of each row, if these take clearly less than the values of all rows; otherwise those.
+    fn numbered(&self) -> (&[u8], usize, &[u8]) {
+        let takes_less = |numbered: &&NumberedValues<'_>| {
+            let bytes = numbered.values.len() + numbered.of_rows.len();
+            bytes * 4 < self.values.len() * 3
+        };
+        match self.numbered.as_ref().filter(takes_less) {
+            Some(found) => (&found.values, found.numbers.len(), &found.of_rows),
+            None => (&self.values, 0, &[]),
+        }
+    }
+}
+
+impl<'a> NumberedValues<'a> {
+    /// Returns false if there are too many different values.
+    fn add(&mut self, value: &'a [u8]) -> bool {
+        let known = self.numbers.get(value).copied();
+        let number = known.or_else(|| {
+            let number = u8::try_from(self.numbers.len()).ok()?;
+            self.numbers.insert(value, number);
+            self.values.extend_from_slice(value);
+            Some(number)
+        });
+        let Some(number) = number else {
+            return false;
+        };
+        self.of_rows.push(number);
+        self.of_rows.len() < TRIED_ROWS || self.numbers.len() * 4 <= self.of_rows.len() * 3
+    }
 }
 
 impl<'a> KeyColumns<'a> {
@@ -103,10 +236,7 @@ impl<'a> KeyColumns<'a> {
                 let number = self.number(name, before, index)?;
                 let value = reader.raw_item()?;
                 length += cbor::head_length(name.len()) + name.len() + value.len();
-                self.keys
-                    .get_mut(number as usize)?
-                    .values
-                    .extend_from_slice(value);
+                self.keys.get_mut(number as usize)?.add(value);
                 shape.push(number);
             }
         }
@@ -138,6 +268,7 @@ impl<'a> KeyColumns<'a> {
         self.keys.push(KeyColumn {
             name,
             values: vec![],
+            numbered: Some(NumberedValues::default()),
         });
         Some(number)
     }
@@ -160,7 +291,7 @@ impl<'a> KeyColumns<'a> {
         Some(number)
     }
 
-    fn finish(self) -> Vec<u8> {
+    fn finish(self, has_numbers: bool) -> Vec<u8> {
         let mut out = vec![];
         put_varint(&mut out, self.keys.len() as u64);
         for key in &self.keys {
@@ -177,16 +308,33 @@ impl<'a> KeyColumns<'a> {
         for shape in &self.shape_of {
             put_varint(&mut out, (*shape).into());
         }
-        for key in &self.keys {
-            put_varint(&mut out, key.values.len() as u64);
+        let keys = self.keys.iter().map(|key| {
+            if has_numbers {
+                key.numbered()
+            } else {
+                (key.values.as_slice(), 0, [].as_slice())
+            }
+        });
+        for (values, numbered, _) in keys.clone() {
+            if has_numbers {
+                put_varint(&mut out, numbered as u64);
+            }
+            put_varint(&mut out, values.len() as u64);
         }
-        for key in &self.keys {
-            out.extend_from_slice(&key.values);
+        for (values, ..) in keys.clone() {
+            out.extend_from_slice(values);
+        }
+        for (.., of_rows) in keys {
+            out.extend_from_slice(of_rows);
         }
         out
     }
 }
 
+/// The maximum number of values of a key that have numbers: a number takes a byte.
+const NUMBERED_MAX: usize = 256;
+/// This number of rows shows whether most have a value of their own.
+const TRIED_ROWS: usize = 64;
 /// The maximum number of keys of a block.
 const KEYS_MAX: usize = 1024;
 /// The maximum number of keys of a row.
@@ -213,12 +361,14 @@ mod tests {
         encoded.collect()
     }
 
-    fn columns(rows: &[Vec<u8>]) -> Vec<u8> {
+    const FORMS: [bool; 2] = [false, true];
+
+    fn columns(rows: &[Vec<u8>], has_numbers: bool) -> Vec<u8> {
         let mut columns = KeyColumns::default();
         for row in rows {
             columns.add(row).unwrap();
         }
-        columns.finish()
+        columns.finish(has_numbers)
     }
 
     fn example() -> Vec<Vec<u8>> {
@@ -237,10 +387,16 @@ mod tests {
     #[test]
     fn rows_of_several_shapes_are_restored() {
         let rows = example();
-        let bytes = columns(&rows);
         let all = rows.concat();
-        assert_eq!(decode(&bytes, rows.len(), all.len()).unwrap(), all);
-        assert!(bytes.len() < all.len());
+        let sizes = FORMS.map(|has_numbers| {
+            let bytes = columns(&rows, has_numbers);
+            assert_eq!(
+                decode(&bytes, rows.len(), all.len(), has_numbers).unwrap(),
+                all
+            );
+            bytes.len()
+        });
+        assert!(sizes[1] < sizes[0] && sizes[0] < all.len(), "{sizes:?}");
     }
 
     #[test]
@@ -270,19 +426,25 @@ mod tests {
     #[test]
     fn every_prefix_and_flip_is_refused_or_has_the_right_length() {
         let rows = example();
-        let (bytes, length) = (columns(&rows), rows.concat().len());
-        for cut in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..cut], rows.len(), length), None, "{cut}");
-        }
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            if let Some(found) = decode(&flipped, rows.len(), length) {
-                assert_eq!(found.len(), length);
+        for has_numbers in FORMS {
+            let (bytes, length) = (columns(&rows, has_numbers), rows.concat().len());
+            for cut in 0..bytes.len() {
+                assert_eq!(
+                    decode(&bytes[..cut], rows.len(), length, has_numbers),
+                    None,
+                    "{cut}"
+                );
             }
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                if let Some(found) = decode(&flipped, rows.len(), length, has_numbers) {
+                    assert_eq!(found.len(), length);
+                }
+            }
+            assert_eq!(decode(&bytes, rows.len() - 1, length, has_numbers), None);
+            assert_eq!(decode(&bytes, rows.len(), length - 1, has_numbers), None);
         }
-        assert_eq!(decode(&bytes, rows.len() - 1, length), None);
-        assert_eq!(decode(&bytes, rows.len(), length - 1), None);
     }
 
     proptest! {
@@ -290,12 +452,17 @@ mod tests {
         fn any_rows_are_restored(metadata in prop::collection::vec(any_metadata(), 0..20)) {
             let rows = encoded(&metadata);
             let all = rows.concat();
-            prop_assert_eq!(decode(&columns(&rows), rows.len(), all.len()), Some(all));
+            for has_numbers in FORMS {
+                let bytes = columns(&rows, has_numbers);
+                prop_assert_eq!(decode(&bytes, rows.len(), all.len(), has_numbers), Some(all.clone()));
+            }
         }
 
         #[test]
         fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200), rows in 0_usize..20, length in 0_usize..500) {
-            let _ = decode(&bytes, rows, length);
+            for has_numbers in FORMS {
+                let _ = decode(&bytes, rows, length, has_numbers);
+            }
         }
     }
 }

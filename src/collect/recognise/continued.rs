@@ -2,11 +2,12 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
+use super::bytes::{ByteSet, says};
 use super::frames::{
     is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
     is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
 };
-use super::words::{self, needle};
+use super::words::{self, Starts, needle};
 use super::{kernel, level, prefix};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
@@ -93,11 +94,11 @@ pub(crate) enum LineHead {
 }
 
 impl LineEvent {
-    /// Classifies the next line of the stream. `stated` is the level that it states, `usual` the one that it gets
-    /// otherwise.
+    /// Classifies the next line of the stream, of which the bytes may be known. `stated` is the level that it states, `usual` the one
+    /// that it gets otherwise.
     pub(crate) fn place(
         &mut self,
-        line: &[u8],
+        (line, bytes): (&[u8], Option<ByteSet>),
         stated: Option<Level>,
         head: LineHead,
         usual: Level,
@@ -105,7 +106,7 @@ impl LineEvent {
         let line = line.get(..HEAD_MAX).unwrap_or(line);
         if self.level.is_some()
             && self.lines < LINES_MAX
-            && self.is_continued_by(line, stated, head)
+            && self.is_continued_by((line, bytes), stated, head)
         {
             self.lines += 1;
             self.after_gap = false;
@@ -122,7 +123,7 @@ impl LineEvent {
                 continues: false,
             };
         }
-        let kind = EventKind::of_head(line, stated);
+        let kind = EventKind::of_head((line, bytes), stated);
         *self = Self {
             level: Some(level),
             kind,
@@ -162,10 +163,15 @@ impl LineEvent {
     }
 
     /// Whether `line` belongs to the event; updates the kind of the event.
-    fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, head: LineHead) -> bool {
+    fn is_continued_by(
+        &mut self,
+        (line, bytes): (&[u8], Option<ByteSet>),
+        stated: Option<Level>,
+        head: LineHead,
+    ) -> bool {
         if head == LineHead::Time {
-            let is_part = is_detail(line) || is_timed_frame(line);
-            return self.level == Some(Level::Error) && is_part;
+            return self.level == Some(Level::Error)
+                && (is_detail(line, bytes) || is_timed_frame(line, bytes));
         }
         let by_kind = match self.kind {
             EventKind::Python => Some(self.in_traceback(line)),
@@ -195,11 +201,11 @@ impl LineEvent {
         let is_first_sign = !is_serious && line.starts_with(b"CallStack (");
         // the modules that led to one that Node did not find
         let is_module = self.level == Some(Level::Error) && line.starts_with(b"- /");
-        if (is_frame(line) || is_module) && !is_first_sign {
+        if (is_frame(line, bytes) || is_module) && !is_first_sign {
             return true;
         }
         if self.is_headed && is_serious && starts_trace(line) {
-            self.kind = EventKind::of_head(line, stated);
+            self.kind = EventKind::of_head((line, bytes), stated);
             return true;
         }
         let is_worse = stated.is_some_and(|stated| self.level.is_some_and(|level| stated > level));
@@ -216,7 +222,7 @@ impl LineEvent {
     fn in_traceback(&mut self, line: &[u8]) -> bool {
         if !is_indented(line) && !line.is_empty() {
             // `ValidationError: 2 validation errors for Settings` of pydantic
-            let lists_fields = words::contains(line, b" validation error");
+            let lists_fields = words::contains(line, needle!(b" validation error"));
             self.kind = if lists_fields {
                 EventKind::Fields
             } else {
@@ -276,44 +282,47 @@ impl LineEvent {
 
 impl EventKind {
     /// The kind of event that a line begins.
-    fn of_head(line: &[u8], stated: Option<Level>) -> Self {
+    fn of_head((line, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
         if text.starts_with(b"Traceback (most recent call last)") {
             Self::Python
-        } else if words::contains(text, needle!(b"Exception Group Traceback")) {
+        } else if says!(text, bytes, b"Exception Group Traceback") {
             Self::Frames
         } else if level::is_node_place(text) {
             Self::Node
         } else if text.starts_with(b"==")
-            && words::contains(text, needle!(b"==ERROR: "))
-            && words::contains(text, needle!(b"Sanitizer: "))
+            && says!(text, bytes, b"==ERROR: ")
+            && says!(text, bytes, b"Sanitizer: ")
         {
             Self::Sanitizer
-        } else if text.starts_with(b"panic: ")
-            || text.starts_with(b"fatal error: ")
-            || text.starts_with(b"goroutine ")
-            || text.starts_with(b"SIG") && words::contains(text, needle!(b": "))
-            || words::contains(text, needle!(b"http: panic serving"))
-        {
+        } else if is_go_head(text, bytes) || says!(text, bytes, b"http: panic serving") {
             Self::Go
-        } else if text.starts_with(b"thread '") && words::contains(text, needle!(b"panicked at ")) {
+        } else if text.starts_with(b"thread '") && says!(text, bytes, b"panicked at ") {
             if text.ends_with(b":") {
                 Self::RustText
             } else {
                 Self::Rust
             }
-        } else if kernel::begins(prefix::without_uptime(text)) {
+        } else if kernel::begins(prefix::without_uptime(text), bytes) {
             Self::Kernel
         } else if matches!(text, b"{" | b"[" | b"[{") {
             Self::Object
         } else if stated.is_some() && is_diagnostic_head(text) {
             Self::Diagnostic
-        } else if level::exception_name(text).is_some() {
+        } else if bytes.is_none_or(level::may_name_exception)
+            && level::exception_name(text).is_some()
+        {
             Self::Frames
         } else {
             Self::Plain
         }
     }
+}
+
+/// `panic: x`, `fatal error: x`, `goroutine 1 [running]:`, `SIGQUIT: quit`.
+fn is_go_head(text: &[u8], bytes: Option<ByteSet>) -> bool {
+    static STARTS: Starts = Starts::new(&[b"panic: ", b"fatal error: ", b"goroutine "]);
+    STARTS.begin(text) || text.starts_with(b"SIG") && says!(text, bytes, b": ")
 }
 
 /// By how much `line` changes the number of open objects and arrays; ignores brackets in strings.
@@ -338,12 +347,16 @@ fn depth_of(line: &[u8]) -> i32 {
 mod tests {
     use super::*;
 
+    fn place(event: &mut LineEvent, line: &[u8], stated: Option<Level>) -> Placement {
+        event.place((line, None), stated, LineHead::None, Level::Info)
+    }
+
     #[test]
     fn endless_indented_lines_stop_being_an_error() {
         let mut event = LineEvent::default();
-        event.place(b"ERROR: x", Some(Level::Error), LineHead::None, Level::Info);
+        place(&mut event, b"ERROR: x", Some(Level::Error));
         let last = (0..=LINES_MAX)
-            .map(|_| event.place(b"  y", None, LineHead::None, Level::Info))
+            .map(|_| place(&mut event, b"  y", None))
             .last()
             .unwrap();
         assert_eq!(
@@ -358,24 +371,14 @@ mod tests {
     #[test]
     fn an_event_is_carried_over_a_restart() {
         let mut event = LineEvent::default();
-        event.place(
+        place(
+            &mut event,
             b"Traceback (most recent call last):",
             Some(Level::Error),
-            LineHead::None,
-            Level::Info,
         );
         let mut bytes = vec![];
         ciborium::into_writer(&event, &mut bytes).unwrap();
         let mut event: LineEvent = ciborium::from_reader(&bytes[..]).unwrap();
-        assert!(
-            event
-                .place(
-                    b"  File \"a.py\", line 3, in pay",
-                    None,
-                    LineHead::None,
-                    Level::Info
-                )
-                .continues
-        );
+        assert!(place(&mut event, b"  File \"a.py\", line 3, in pay", None).continues);
     }
 }

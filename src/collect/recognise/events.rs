@@ -67,12 +67,15 @@ mod tests {
         let continues = |events: &mut LineEvents, stream: &str| {
             let event = events.of(stream, None);
             event
-                .place(b"  at y", None, LineHead::None, Level::Info)
+                .place((b"  at y", None), None, LineHead::None, Level::Info)
                 .continues
         };
-        events
-            .of("a", None)
-            .place(b"ERROR: x", Some(Level::Error), LineHead::None, Level::Info);
+        events.of("a", None).place(
+            (b"ERROR: x", None),
+            Some(Level::Error),
+            LineHead::None,
+            Level::Info,
+        );
         assert!(!continues(&mut events, "b"));
         assert!(continues(&mut events, "a"));
         for number in 0..STREAMS_MAX {
@@ -86,25 +89,28 @@ mod tests {
     fn programs_of_one_file_have_events_of_their_own() {
         let mut events = LineEvents::default();
         let error = Some(Level::Error);
-        events
-            .of("", Some("kernel"))
-            .place(b"BUG: x", error, LineHead::Program, Level::Info);
+        events.of("", Some("kernel")).place(
+            (b"BUG: x", None),
+            error,
+            LineHead::Program,
+            Level::Info,
+        );
         for number in 0..2 * STREAMS_MAX {
             let event = events.of("", Some(&format!("calm{number}")));
-            event.place(b"started", None, LineHead::Program, Level::Info);
+            event.place((b"started", None), None, LineHead::Program, Level::Info);
         }
         assert!(events.others.len() < 3, "calm programs are forgotten");
         let event = events.of("", Some("kernel"));
         assert!(
             event
-                .place(b"Call Trace:", None, LineHead::Program, Level::Info)
+                .place((b"Call Trace:", None), None, LineHead::Program, Level::Info)
                 .continues
         );
         // A line that names no program belongs to the one before it.
         let event = events.of("", None);
         assert!(
             event
-                .place(b"  at y", None, LineHead::None, Level::Info)
+                .place((b"  at y", None), None, LineHead::None, Level::Info)
                 .continues
         );
     }

@@ -1,7 +1,8 @@
 //! Which lines are parts of an event by their own form: frames of traces, notes of compilers, properties of exceptions.
 
+use super::bytes::{ByteSet, may_say, says};
 use super::level;
-use super::words::{self, needle, starts_with_any};
+use super::words::{self, Needle, Starts, needle};
 use crate::record::Level;
 
 /// `   Compiling app v0.1.0`: cargo right-aligns its verbs.
@@ -55,57 +56,58 @@ pub(super) fn is_node(line: &[u8]) -> bool {
         || level::exception_name(line).is_some()
 }
 
-/// Frames that belong to a trace in any context.
-pub(super) fn is_frame(line: &[u8]) -> bool {
+/// Frames that belong to a trace in any context. The bytes of the line may be known.
+pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
+    static INDENTED: Starts = Starts::new(&[
+        b"at ",
+        b"File \"",
+        b"from ",
+        b"... ",
+        b"Suppressed: ",
+        b"Caused by: ",
+        b"---> ",
+        b"--- End of ",
+        b"thrown in ",
+        b"| ",
+        b"+-",
+        b"+ ",
+        b"what(): ",
+    ]);
+    static STARTS: Starts = Starts::new(&[
+        b"Caused by: ",
+        b"---> ",
+        b"--- End of ",
+        b"... ",
+        b"Stack trace:",
+        b"Require stack:",
+        b"PHP Stack trace:",
+        b"#0 ",
+        b"stack backtrace:",
+        b"Call Trace:",
+        b"[stacktrace]",
+        b"[previous exception] ",
+        b"stack traceback:",
+        b"CallStack (from HasCallStack):",
+        b"Last message: ",
+        b"Last message (from ",
+        b"State: %{",
+        b"\"}",
+        b"======= ",
+    ]);
     let text = line.trim_ascii_start();
     let is_indented = text.len() < line.len();
-    let starts: &[&[u8]] = if is_indented {
-        &[
-            b"at ",
-            b"File \"",
-            b"from ",
-            b"... ",
-            b"Suppressed: ",
-            b"Caused by: ",
-            b"---> ",
-            b"--- End of ",
-            b"thrown in ",
-            b"| ",
-            b"+-",
-            b"+ ",
-            b"#",
-            b"what(): ",
-            b"^",
-        ]
+    let is_first = if is_indented {
+        matches!(text, [b'#' | b'^', ..]) || INDENTED.begin(text)
     } else {
-        &[
-            b"Caused by: ",
-            b"---> ",
-            b"--- End of ",
-            b"... ",
-            b"Stack trace:",
-            b"Require stack:",
-            b"PHP Stack trace:",
-            b"#0 ",
-            b"stack backtrace:",
-            b"Call Trace:",
-            b"[stacktrace]",
-            b"[previous exception] ",
-            b"stack traceback:",
-            b"CallStack (from HasCallStack):",
-            b"Last message: ",
-            b"Last message (from ",
-            b"State: %{",
-            b"\"}",
-            b"======= ",
-        ]
+        STARTS.begin(text)
     };
     // The end of an exception's properties, and glibc's backtrace.
-    let is_native = text.ends_with(b"]") && words::find(text, b")[0x").is_some();
-    if matches!(text, b"}" | b"Caused by:" | b"Location:") || is_native || is_called_from(text) {
-        return true;
-    }
-    if starts_with_any(text, starts) {
+    let is_native = text.ends_with(b"]") && says!(text, bytes, b")[0x");
+    if is_first
+        || is_native
+        || matches!(text, b"}" | b"Caused by:" | b"Location:")
+        || is_called_from(text, bytes)
+    {
         return true;
     }
     // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
@@ -114,14 +116,14 @@ pub(super) fn is_frame(line: &[u8]) -> bool {
         .or_else(|| text.strip_prefix(b"PHP   "));
     let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
     is_numbered
-        && (words::find(text, b"): ").is_some()
-            || words::contains(text, b" [internal function]: ")
+        && (words::contains(text, needle!(b"): "))
+            || words::contains(text, needle!(b" [internal function]: "))
             || text.ends_with(b"{main}")
-            || words::contains(text, b". "))
+            || words::contains(text, needle!(b". ")))
 }
 
 /// Frames that are not indented, of Ruby's logger (`/app/a.rb:3:in 'pay'`) and of `OCaml` (`Called from Pay in file "pay.ml", line 3`).
-fn is_called_from(text: &[u8]) -> bool {
+fn is_called_from(text: &[u8], bytes: Option<ByteSet>) -> bool {
     let is_ruby = || {
         let at = words::find(text, needle!(b".rb:"))?;
         let rest = text.get(at + 4..)?;
@@ -133,11 +135,13 @@ fn is_called_from(text: &[u8]) -> bool {
         Some(is_method && method.ends_with(b"'") && !path.contains(&b' '))
     };
     let starts: [&[u8]; 3] = [b"Raised at ", b"Called from ", b"Re-raised at "];
-    let is_ocaml =
-        || starts.iter().any(|start| text.starts_with(start)) && words::contains(text, b", line ");
+    let is_ocaml = || {
+        starts.iter().any(|start| text.starts_with(start))
+            && words::contains(text, needle!(b", line "))
+    };
     match text.first() {
         Some(b'R' | b'C') => is_ocaml(),
-        _ => is_ruby() == Some(true),
+        _ => bytes.is_none_or(|bytes| may_say!(bytes, b".rb:")) && is_ruby() == Some(true),
     }
 }
 
@@ -148,22 +152,26 @@ pub(super) fn is_field_name(line: &[u8], stated: Option<Level>) -> bool {
 }
 
 /// PostgreSQL adds details of an error in lines with times of their own.
-pub(super) fn is_detail(line: &[u8]) -> bool {
-    const LABELS: [&[u8]; 6] = [
-        b"DETAIL:  ",
-        b"HINT:  ",
-        b"STATEMENT:  ",
-        b"CONTEXT:  ",
-        b"QUERY:  ",
-        b"LOCATION:  ",
+pub(super) fn is_detail(line: &[u8], bytes: Option<ByteSet>) -> bool {
+    const LABELS: [Needle<'_>; 6] = [
+        Needle::new(b"DETAIL:  "),
+        Needle::new(b"HINT:  "),
+        Needle::new(b"STATEMENT:  "),
+        Needle::new(b"CONTEXT:  "),
+        Needle::new(b"QUERY:  "),
+        Needle::new(b"LOCATION:  "),
     ];
-    LABELS
-        .iter()
-        .any(|label| words::find(line, *label).is_some_and(|at| at < 160))
+    bytes.is_none_or(|bytes| may_say!(bytes, b":  "))
+        && LABELS
+            .iter()
+            .any(|label| label.find(line).is_some_and(|at| at < 160))
 }
 
 /// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
-pub(super) fn is_timed_frame(line: &[u8]) -> bool {
+pub(super) fn is_timed_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
+    if !bytes.is_none_or(|bytes| may_say!(bytes, b"    at ")) {
+        return false;
+    }
     let Some(at) = words::find(line, needle!(b"    at ")).filter(|&at| at < 64) else {
         return false;
     };

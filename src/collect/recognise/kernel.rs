@@ -1,13 +1,11 @@
 //! Reports of the kernel: an oops, a warning, a hung task, an out-of-memory report. `text` is a line without the time since the boot.
 
-use super::words::{Needle, is_number, split_once, starts_with_any};
+use super::bytes::{ByteSet, says};
+use super::words::{Starts, is_number, split_once};
 
-/// The report of a process that needed memory when there was none.
-const OUT_OF_MEMORY: Needle<'_> = Needle::new(b" invoked oom-killer: ");
-
-/// Whether a line begins a report.
-pub(crate) fn begins(text: &[u8]) -> bool {
-    let starts: [&[u8]; 11] = [
+/// Whether a line begins a report. The bytes of the line may be known.
+pub(crate) fn begins(text: &[u8], bytes: Option<ByteSet>) -> bool {
+    static STARTS: Starts = Starts::new(&[
         b"BUG: ",
         b"kernel BUG at ",
         b"Oops",
@@ -19,8 +17,8 @@ pub(crate) fn begins(text: &[u8]) -> bool {
         b"rcu: INFO: ",
         b"------------[ cut here ]",
         b"Kernel panic",
-    ];
-    starts_with_any(text, &starts) || OUT_OF_MEMORY.find(text).is_some()
+    ]);
+    STARTS.begin(text) || says!(text, bytes, b" invoked oom-killer: ")
 }
 
 /// Beginnings of lines in a report.

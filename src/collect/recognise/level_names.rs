@@ -3,8 +3,13 @@
 use crate::collect::recognise::words::{WordLengths, is_number, split_once};
 use crate::record::Level;
 
-/// The words, in lower case.
+/// The words, in lower case, by their first letters.
 const NAMES: &[(&str, Level)] = &[
+    ("alert", Level::Error),
+    ("config", Level::Info),
+    ("critical", Level::Error),
+    ("crit", Level::Error),
+    ("crt", Level::Error),
     ("debug", Level::Debug),
     ("dbg", Level::Debug),
     ("dbug", Level::Debug),
@@ -15,52 +20,44 @@ const NAMES: &[(&str, Level)] = &[
     ("debug3", Level::Debug),
     ("debug4", Level::Debug),
     ("debug5", Level::Debug),
-    ("trace", Level::Debug),
-    ("trc", Level::Debug),
-    ("trce", Level::Debug),
-    ("trac", Level::Debug),
-    ("fine", Level::Debug),
-    ("finer", Level::Debug),
-    ("finest", Level::Debug),
-    ("verbose", Level::Debug),
-    ("silly", Level::Debug),
-    ("info", Level::Info),
-    ("inf", Level::Info),
-    ("information", Level::Info),
-    ("informational", Level::Info),
-    ("config", Level::Info),
-    ("notice", Level::Info),
-    ("noti", Level::Info),
-    ("note", Level::Info),
-    ("success", Level::Info),
-    ("warn", Level::Warn),
-    ("warning", Level::Warn),
-    ("wrn", Level::Warn),
     ("deprecated", Level::Warn),
+    ("dpanic", Level::Error),
     ("error", Level::Error),
     ("err", Level::Error),
     ("eror", Level::Error),
     ("erro", Level::Error),
-    ("severe", Level::Error),
-    ("critical", Level::Error),
-    ("crit", Level::Error),
-    ("crt", Level::Error),
-    ("alert", Level::Error),
     ("emerg", Level::Error),
     ("emergency", Level::Error),
+    ("fine", Level::Debug),
+    ("finer", Level::Debug),
+    ("finest", Level::Debug),
     ("fatal", Level::Error),
     ("fata", Level::Error),
     ("ftl", Level::Error),
-    ("panic", Level::Error),
-    ("pani", Level::Error),
-    ("dpanic", Level::Error),
     ("fail", Level::Error),
     ("failed", Level::Error),
     ("failure", Level::Error),
+    ("info", Level::Info),
+    ("inf", Level::Info),
+    ("information", Level::Info),
+    ("informational", Level::Info),
+    ("notice", Level::Info),
+    ("noti", Level::Info),
+    ("note", Level::Info),
+    ("panic", Level::Error),
+    ("pani", Level::Error),
+    ("silly", Level::Debug),
+    ("success", Level::Info),
+    ("severe", Level::Error),
+    ("trace", Level::Debug),
+    ("trc", Level::Debug),
+    ("trce", Level::Debug),
+    ("trac", Level::Debug),
+    ("verbose", Level::Debug),
+    ("warn", Level::Warn),
+    ("warning", Level::Warn),
+    ("wrn", Level::Warn),
 ];
-
-/// The longest word of the table.
-const LENGTH_MAX: usize = 13;
 
 /// Words that name a level only in a field that is known to hold a level; in running text they are ordinary words.
 const FIELD_NAMES: &[(&str, Level)] = &[
@@ -74,13 +71,44 @@ const FIELD_NAMES: &[(&str, Level)] = &[
 
 /// The level that a word of a line names, in upper or lower case.
 pub(crate) fn named(word: &[u8]) -> Option<Level> {
-    if word.len() > LENGTH_MAX || !LENGTHS.may_have(word) {
+    if !may_name(word) {
         return None;
     }
-    find(NAMES, word)
+    let letter = usize::from(word.first()? & 0x1f);
+    let (from, to) = (PLACES.get(letter.checked_sub(1)?)?, PLACES.get(letter)?);
+    find(NAMES.get(usize::from(*from)..usize::from(*to))?, word)
+}
+
+/// Whether a word has the first letter and the length of one that names a level.
+pub(crate) fn may_name(word: &[u8]) -> bool {
+    LENGTHS.may_have(word)
 }
 
 static LENGTHS: WordLengths = lengths();
+
+/// For each letter, counted from 1, the number of words that begin with it or with a letter before it.
+static PLACES: [u8; 32] = places();
+
+#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+const fn places() -> [u8; 32] {
+    let mut places = [0; 32];
+    let mut letter = 0;
+    let mut count: u8 = 0;
+    while letter < places.len() {
+        while (count as usize) < NAMES.len()
+            && (NAMES[count as usize].0.as_bytes()[0] & 0x1f) as usize <= letter
+        {
+            count += 1;
+        }
+        places[letter] = count;
+        letter += 1;
+    }
+    assert!(
+        count as usize == NAMES.len(),
+        "the words are sorted by their first letters"
+    );
+    places
+}
 
 const fn lengths() -> WordLengths {
     let mut lengths = WordLengths::NONE;
@@ -159,9 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn no_word_is_longer_than_the_bound() {
-        for (name, _) in NAMES.iter().chain(FIELD_NAMES) {
-            assert!(name.len() <= LENGTH_MAX, "{name}");
+    fn every_word_is_found() {
+        for (name, level) in NAMES {
+            assert_eq!(named(name.as_bytes()), Some(*level), "{name}");
+            assert_eq!(
+                named(name.to_uppercase().as_bytes()),
+                Some(*level),
+                "{name}"
+            );
         }
     }
 

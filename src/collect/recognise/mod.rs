@@ -1,6 +1,7 @@
 //! Recognises what a line of any source states: its level, its time, its fields, and whether it continues the line
 //! before. All collectors use it; `format-spec/recognition.md` lists the rules.
 
+mod bytes;
 mod continued;
 mod events;
 mod frames;
@@ -24,6 +25,7 @@ use crate::collect::text;
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
+use bytes::{ByteSet, may_say};
 use continued::{LineEvent, LineHead};
 use jiff::tz::TimeZone;
 use rules::{Rule, RuleSet};
@@ -57,26 +59,30 @@ impl Default for Recognition {
 impl Recognition {
     /// The level that a line states. `source` is evaluated only if rules are switched off.
     pub(crate) fn level(&self, source: impl FnOnce() -> Source, line: &[u8]) -> Option<Level> {
-        level::stated(line, None, self.rules(source))
+        level::stated(line, None, None, self.rules(source))
     }
 
     /// Classifies a record whose message is a line of a stream: it may continue the stream's event.
     pub(crate) fn place(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
-        let stated = level::stated(record.message.as_bytes(), None, rules);
-        mark(rules, event, record, stated);
+        let bytes = ByteSet::of_whole(record.message.as_bytes());
+        let stated = level::stated(record.message.as_bytes(), None, bytes, rules);
+        mark(rules, event, record, (stated, bytes));
     }
 
     /// The same for the kernel, whose lines have levels of their own; its reports of serious faults count as errors.
     pub(crate) fn place_kernel(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
+        let bytes = ByteSet::of_whole(record.message.as_bytes());
         let of_kernel = if rules.has(Rule::Kernel) {
-            level::stated(record.message.as_bytes(), None, RuleSet::only(Rule::Kernel))
+            let only = RuleSet::only(Rule::Kernel);
+            level::stated(record.message.as_bytes(), None, bytes, only)
         } else {
             None
         };
         let stated = of_kernel.map(|level| level.max(record.level));
-        mark(rules, event, record, stated.or(Some(record.level)));
+        let stated = stated.or(Some(record.level));
+        mark(rules, event, record, (stated, bytes));
     }
 
     fn rules(&self, source: impl FnOnce() -> Source) -> RuleSet {
@@ -97,13 +103,18 @@ impl Recognition {
     }
 }
 
-fn mark(rules: RuleSet, event: &mut LineEvent, record: &mut Record, stated: Option<Level>) {
+fn mark(
+    rules: RuleSet,
+    event: &mut LineEvent,
+    record: &mut Record,
+    (stated, bytes): (Option<Level>, Option<ByteSet>),
+) {
     if !rules.has(Rule::Continued) {
         record.level = stated.map_or(record.level, |stated| stated.max(record.level));
         return;
     }
     let message = record.message.as_bytes();
-    let place = event.place(message, stated, LineHead::None, record.level);
+    let place = event.place((message, bytes), stated, LineHead::None, record.level);
     record.level = place.level;
     if place.continues {
         record.metadata.insert(CONTINUES, true);
@@ -126,6 +137,8 @@ pub(crate) struct Said {
     pub(crate) message: String,
     /// The offset of the text after the time, in a line that is not structured.
     after_time: Option<usize>,
+    /// The bytes of the whole line, if they were read.
+    bytes: Option<ByteSet>,
     /// The usual level of the stream that an engine of containers names around the message.
     wrapped: Option<Level>,
 }
@@ -158,6 +171,7 @@ impl Recogniser {
                 .message
                 .unwrap_or_else(|| text::message(line, metadata)),
             after_time: None,
+            bytes: None,
             wrapped: parts.wrapped,
         }
     }
@@ -165,26 +179,34 @@ impl Recogniser {
     /// What a line states that is not structured. Loggers colour times as well as levels, and docker compose puts the name of a service
     /// before structured lines.
     fn said_as_text(&self, line: &[u8], context: &Context, metadata: &mut Metadata) -> Said {
-        let plain = prefix::plain(line.get(..HEAD_MAX).unwrap_or(line));
+        let is_read = !self.rules.is_empty();
+        let bytes = is_read.then(|| ByteSet::of_whole(line)).flatten();
+        let head = line.get(..HEAD_MAX).unwrap_or(line);
+        let plain = match bytes {
+            Some(bytes) if !may_say!(bytes, b"\x1b") => Cow::Borrowed(head),
+            _ => prefix::plain(head),
+        };
         let is_plain = matches!(plain, Cow::Borrowed(_));
+        let bytes = bytes.filter(|_| is_plain);
         let head: &[u8] = if is_plain { line } else { &plain };
-        let first = (!self.rules.is_empty()).then(|| FirstStamp::of(head));
+        let first = is_read.then(|| FirstStamp::of(head));
         let first = first.as_ref();
-        let of_text = |first| stamp::stated(head, first, context);
+        let of_text = |first| stamp::stated((head, bytes), first, context);
         let time = first
             .filter(|_| self.rules.has(Rule::Time))
             .and_then(of_text);
         let in_fields = || {
-            let inner = prefix::strip(head);
+            let inner = prefix::strip(head, bytes);
             let is_object = self.takes_apart && inner.len() < head.len() && inner.starts_with(b"{");
             let parts = is_object.then(|| Structured::read(inner, self.rules, context))??;
             parts.time.filter(|_| self.rules.has(Rule::Time))
         };
         Said {
             time: time.map(|(time, _)| time).or_else(in_fields),
-            level: level::stated(line, first.filter(|_| is_plain), self.rules),
+            level: level::stated(line, first.filter(|_| is_plain), bytes, self.rules),
             message: text::message(line, metadata),
             after_time: time.map(|(_, end)| end).filter(|_| is_plain),
+            bytes,
             wrapped: None,
         }
     }
@@ -230,7 +252,7 @@ impl Recogniser {
                 None if said.time.is_some() => (line.bytes, LineHead::Time),
                 None => (line.bytes, LineHead::None),
             };
-            let place = event.place(text, said.level, head, usual);
+            let place = event.place((text, said.bytes), said.level, head, usual);
             if place.continues {
                 metadata.insert(CONTINUES, true);
             }

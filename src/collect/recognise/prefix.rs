@@ -1,6 +1,7 @@
 //! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo
 //! and terraform. The line after them states its time and level.
 
+use super::bytes::{ByteSet, may_say};
 use super::level_names;
 use super::words::{Needle, is_capitals, is_number, split_once};
 use std::borrow::Cow;
@@ -28,11 +29,20 @@ pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// The text after the prefixes; each kind may occur once.
-pub(crate) fn strip(text: &[u8]) -> &[u8] {
+/// The text after the prefixes; each kind may occur once. `bytes` are those of the line, if they are known.
+pub(crate) fn strip(text: &[u8], bytes: Option<ByteSet>) -> &[u8] {
     let mut rest = text.trim_ascii_start();
-    for prefix in [compose, buildkit, remote, frame, task] {
-        rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
+    if bytes.is_none_or(|bytes| may_say!(bytes, b" | ")) {
+        rest = compose(rest).unwrap_or(rest).trim_ascii_start();
+    }
+    if matches!(rest, [b'#' | b'r' | 0xe2, ..]) {
+        for prefix in [buildkit, remote, frame] {
+            rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
+        }
+    }
+    let may_be_task = matches!(rest, [b'a'..=b'z' | b'@', ..]);
+    if may_be_task && bytes.is_none_or(|bytes| may_say!(bytes, b": ")) {
+        rest = task(rest).unwrap_or(rest).trim_ascii_start();
     }
     rest
 }
@@ -166,7 +176,7 @@ mod tests {
             ("a b | c", "a b | c"),
             ("# FAIL: 0", "# FAIL: 0"),
         ] {
-            assert_eq!(strip(line.as_bytes()), text.as_bytes(), "{line}");
+            assert_eq!(strip(line.as_bytes(), None), text.as_bytes(), "{line}");
         }
     }
 

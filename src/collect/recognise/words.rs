@@ -51,6 +51,11 @@ impl<'a> Needle<'a> {
         }
     }
 
+    /// The number of bytes of the text.
+    pub(crate) const fn length(self) -> usize {
+        self.text.len()
+    }
+
     /// The place of the first occurrence in `text`.
     pub(crate) fn find(self, text: &[u8]) -> Option<usize> {
         let mut start = self.before;
@@ -108,12 +113,75 @@ pub(crate) fn contains<'a>(text: &[u8], needle: impl Into<Needle<'a>>) -> bool {
     find(text, needle).is_some()
 }
 
-/// Whether `text` starts with one of `starts`, none of which is empty.
-pub(crate) fn starts_with_any(text: &[u8], starts: &[&[u8]]) -> bool {
-    let first = text.first();
-    starts
-        .iter()
-        .any(|start| start.first() == first && text.starts_with(start))
+/// Texts with which a line may start. Most lines already differ in their first two bytes.
+#[derive(Debug)]
+pub(crate) struct Starts {
+    texts: &'static [&'static [u8]],
+    /// A bit for each first pair of bytes; several pairs share one.
+    pairs: u64,
+}
+
+impl Starts {
+    /// Prepares texts of at least two bytes at compile time.
+    pub(crate) const fn new(texts: &'static [&'static [u8]]) -> Self {
+        let mut pairs = 0;
+        let mut rest = texts;
+        while let [text, after @ ..] = rest {
+            assert!(text.len() > 1, "a shorter text has no pair");
+            if let [first, second, ..] = *text {
+                pairs |= Self::pair(*first, *second);
+            }
+            rest = after;
+        }
+        Self { texts, pairs }
+    }
+
+    const fn pair(first: u8, second: u8) -> u64 {
+        1 << ((2 * first as u32 + second as u32) & 63)
+    }
+
+    /// Whether `text` starts with one of the texts.
+    pub(crate) fn begin(&self, text: &[u8]) -> bool {
+        let [first, second, ..] = text else {
+            return false;
+        };
+        self.pairs & Self::pair(*first, *second) != 0
+            && self.texts.iter().any(|start| text.starts_with(start))
+    }
+}
+
+/// Texts with which a line may end. Most lines already differ in their last two bytes.
+#[derive(Debug)]
+pub(crate) struct Endings {
+    texts: &'static [&'static [u8]],
+    /// A bit for each last pair of bytes; several pairs share one.
+    pairs: u64,
+}
+
+impl Endings {
+    /// Prepares texts of at least two bytes at compile time.
+    pub(crate) const fn new(texts: &'static [&'static [u8]]) -> Self {
+        let mut pairs = 0;
+        let mut rest = texts;
+        while let [text, after @ ..] = rest {
+            assert!(text.len() > 1, "a shorter text has no pair");
+            if let [.., first, second] = *text {
+                pairs |= Starts::pair(*first, *second);
+            }
+            rest = after;
+        }
+        Self { texts, pairs }
+    }
+
+    /// What is before the texts that `text` ends with.
+    pub(crate) fn before<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let is_likely = match text {
+            [.., first, second] => self.pairs & Starts::pair(*first, *second) != 0,
+            _ => false,
+        };
+        let likely = if is_likely { self.texts } else { &[] };
+        likely.iter().filter_map(|end| text.strip_suffix(*end))
+    }
 }
 
 /// Words to compare others with.
@@ -135,7 +203,12 @@ impl WordSet {
     }
 
     pub(crate) fn has(&self, word: &[u8]) -> bool {
-        self.lengths.may_have(word) && self.words.iter().any(|known| known.as_bytes() == word)
+        // a comparison of whole words is a call
+        let is_same = |known: &&'static str| {
+            let known = known.as_bytes();
+            known.first() == word.first() && known == word
+        };
+        self.lengths.may_have(word) && self.words.iter().any(is_same)
     }
 }
 

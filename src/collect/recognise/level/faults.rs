@@ -1,16 +1,15 @@
 //! Faults that programs report without naming a level: panics, failed tests, exceptions and the kernel's reports.
 //! [`forms`](super::forms) lists them.
 
+use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::prefix::without_uptime;
-use crate::collect::recognise::words::{
-    self, Needle, is_number, needle, split_once, starts_with_any,
-};
+use crate::collect::recognise::words::{self, Needle, Starts, is_number, needle, split_once};
 use crate::record::Level;
 
 /// `panic: text` of Go, `thread 'main' panicked at src/main.rs:3:5:` of Rust, `Kernel panic - not syncing`, `fatal error: ` of Go.
 pub(super) fn panic(text: &[u8]) -> Option<Level> {
-    let starts = [
-        &b"panic: "[..],
+    static STARTS: Starts = Starts::new(&[
+        b"panic: ",
         b"fatal error: ",
         b"Fatal error : ",
         b"Kernel panic - ",
@@ -36,8 +35,8 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
         b"Unhandled exception",
         b"Unhandled Exception",
         b"Terminating due to java.lang.OutOfMemoryError",
-    ];
-    if starts_with_any(text, &starts) {
+    ]);
+    if STARTS.begin(text) {
         return Some(Level::Error);
     }
     if text == b"Killed" || text == b"Aborted" {
@@ -61,6 +60,16 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
 /// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` and `test x ... FAILED` of Rust, `E   assert 1 == 2` of
 /// pytest.
 pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
+    static STARTS: Starts = Starts::new(&[
+        b"--- FAIL: ",
+        b"FAIL\t",
+        b"test result: FAILED",
+        b"Failure/Error: ",
+        b"The following tests FAILED:",
+        b"Errors while running CTest",
+        b"FAILURES!",
+        b"ERRORS!",
+    ]);
     if text.starts_with(b"not ok ") {
         // An expected failure in TAP is not a failure.
         let is_expected = [&b"# TO\x44O"[..], b"# SKIP", b"# todo", b"# skip"]
@@ -69,16 +78,6 @@ pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
         let is_numbered = text.get(7).is_some_and(u8::is_ascii_digit);
         return (is_numbered && !is_expected).then_some(Level::Error);
     }
-    let starts = [
-        &b"--- FAIL: "[..],
-        b"FAIL\t",
-        b"test result: FAILED",
-        b"Failure/Error: ",
-        b"The following tests FAILED:",
-        b"Errors while running CTest",
-        b"FAILURES!",
-        b"ERRORS!",
-    ];
     let has = |words: Needle<'_>| words::contains(text, words);
     let is_numbered = text.first().is_some_and(u8::is_ascii_digit);
     let is_jest = text.starts_with("\u{25cf} ".as_bytes()) && has(needle!(" \u{203a} ".as_bytes()));
@@ -90,7 +89,7 @@ pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
     let is_bazel = text.starts_with(b"//") && has(needle!(b" FAILED in "));
     let is_gradle =
         text.ends_with(b" FAILED") && has(needle!(b" > ")) && !text.starts_with(b"> Task ");
-    let is_failure = starts_with_any(text, &starts) || is_jest || is_ctest || is_bazel || is_gradle;
+    let is_failure = STARTS.begin(text) || is_jest || is_ctest || is_bazel || is_gradle;
     let is_rust = text.starts_with(b"test ") && text.ends_with(b" ... FAILED");
     let is_pytest = text.starts_with(b"E   ") && !text.get(4..)?.trim_ascii().is_empty();
     (is_failure || is_rust || is_pytest).then_some(Level::Error)
@@ -98,8 +97,8 @@ pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
 
 /// `Traceback (most recent call last):`, `Exception in thread "main" ...`, `Uncaught TypeError: text`.
 pub(super) fn exception(text: &[u8]) -> Option<Level> {
-    let starts = [
-        &b"Traceback (most recent call last)"[..],
+    static STARTS: Starts = Starts::new(&[
+        b"Traceback (most recent call last)",
         b"Exception in thread ",
         b"Exception Group Traceback",
         b"+ Exception Group Traceback",
@@ -109,8 +108,8 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         b"CallStack (from HasCallStack):",
         b"Uncaught ",
         b"APPLICATION FAILED TO START",
-    ];
-    if starts_with_any(text, &starts) {
+    ]);
+    if STARTS.begin(text) {
         return Some(Level::Error);
     }
     // Composer and Symfony: `  [RuntimeException]`
@@ -208,7 +207,36 @@ pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
     (is_constant && is_error && words::contains(name, needle!(b"::"))).then_some(Level::Error)
 }
 
-/// Kernel reports of serious faults, with or without a time before them.
+/// Beginnings of the kernel's reports of serious faults.
+static FAULTS: Starts = Starts::new(&[
+    b"BUG: ",
+    b"kernel BUG at ",
+    b"EXT4-fs error ",
+    b"Buffer I/O error ",
+    b"Kernel panic - ",
+    b"blk_update_request: I/O error",
+    b"critical medium error",
+    b"critical target error",
+    b"traps: ",
+    b"Oops: ",
+    b"Oops[",
+    b"general protection fault",
+    b"Unable to handle kernel",
+    b"Out of memory: Killed process",
+    b"Memory cgroup out of memory: Killed process",
+    b"watchdog: BUG: ",
+    b"rcu: INFO: rcu_",
+    b"Internal error: ",
+    b"stack segment",
+]);
+
+/// Kernel reports of serious faults, at the start of the text. Another form reads the text after the kernel's tag.
+pub(super) fn kernel_fault(text: &[u8]) -> Option<Level> {
+    let head = text.get(..64).unwrap_or(text);
+    (FAULTS.begin(text) && !words::contains(head, needle!(b" kernel: "))).then_some(Level::Error)
+}
+
+/// Kernel reports of faults, with or without a time before them.
 pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     // In a syslog file the kernel has a tag.
     let head = text.get(..64).unwrap_or(text);
@@ -217,28 +245,7 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
         None => words::find(head, needle!(b" kernel: ")).and_then(|at| text.get(at + 9..)),
     };
     let text = without_uptime(tagged.unwrap_or(text));
-    let errors = [
-        &b"BUG: "[..],
-        b"kernel BUG at ",
-        b"EXT4-fs error ",
-        b"Buffer I/O error ",
-        b"Kernel panic - ",
-        b"blk_update_request: I/O error",
-        b"critical medium error",
-        b"critical target error",
-        b"traps: ",
-        b"Oops: ",
-        b"Oops[",
-        b"general protection fault",
-        b"Unable to handle kernel",
-        b"Out of memory: Killed process",
-        b"Memory cgroup out of memory: Killed process",
-        b"watchdog: BUG: ",
-        b"rcu: INFO: rcu_",
-        b"Internal error: ",
-        b"stack segment",
-    ];
-    if starts_with_any(text, &errors) {
+    if FAULTS.begin(text) {
         return Some(Level::Error);
     }
     let is_oom = words::contains(text, needle!(b" invoked oom-killer: "));
@@ -260,6 +267,16 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     let is_warning =
         text.starts_with(b"WARNING: CPU: ") || text.starts_with(b"------------[ cut here ]");
     is_warning.then_some(Level::Warn)
+}
+
+/// Whether a line with these bytes may begin with the name of an exception.
+pub(crate) fn may_name_exception(bytes: ByteSet) -> bool {
+    may_say!(bytes, b"Error")
+        || may_say!(bytes, b"Exception")
+        || may_say!(bytes, b"Exit")
+        || may_say!(bytes, b"Interrupt")
+        || may_say!(bytes, b"Throwable")
+        || may_say!(bytes, b"Fault")
 }
 
 /// The name of the exception at the start of a text, followed by a colon and a blank, or by the end of the text.

@@ -22,6 +22,14 @@ pub(crate) struct FieldList<'a> {
     /// For each field: the outer name, if it is in an inner object (levels are not searched deeper); its name; its
     /// value.
     fields: Vec<(&'a [u8], &'a [u8], FieldValue<'a>)>,
+    /// A bit for each name: a search is mostly for names that the line has not.
+    names: u64,
+}
+
+/// The bit of a name in upper or lower case. Several names share one.
+fn name_bit(name: &[u8]) -> u64 {
+    let first = name.first().map_or(0, |first| usize::from(first & 0x1f));
+    1 << ((first + 5 * name.len()) & 63)
 }
 
 impl<'a> FieldList<'a> {
@@ -32,10 +40,18 @@ impl<'a> FieldList<'a> {
 
     /// The value of the field `name` in the object that `outer` holds.
     pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<FieldValue<'a>> {
+        if self.names & name_bit(name) == 0 {
+            return None;
+        }
         self.fields
             .iter()
-            .find(|(within, known, _)| *within == outer && known.eq_ignore_ascii_case(name))
+            .find(|(within, known, _)| known.eq_ignore_ascii_case(name) && *within == outer)
             .map(|&(_, _, value)| value)
+    }
+
+    fn push(&mut self, outer: &'a [u8], name: &'a [u8], value: FieldValue<'a>) {
+        self.names |= name_bit(name);
+        self.fields.push((outer, name, value));
     }
 
     /// Whether the outer object has a field of one of these names.
@@ -69,7 +85,7 @@ impl<'a> FieldList<'a> {
                     let value = value.trim_ascii_start();
                     let (value, after) = scalar(value)?;
                     if depth <= 2 {
-                        self.fields.push((outer, name, value));
+                        self.push(outer, name, value);
                     }
                     if depth == 1 && after.starts_with(b"{") {
                         outer = name;
@@ -121,7 +137,7 @@ impl<'a> FieldList<'a> {
             let Some((value, after)) = logfmt_value(value) else {
                 break;
             };
-            fields.fields.push((b"", name, FieldValue::Text(value)));
+            fields.push(b"", name, FieldValue::Text(value));
             rest = after;
         }
         fields

@@ -1,8 +1,9 @@
 //! The forms in which single programs state a level, in the order in which they are tried: the first match wins. Each row
 //! says what its form needs, so that the others are not tried.
 
-use super::needs::{ByteSet, FormRow, RowsByStart, alternatives, rows_by_start};
+use super::needs::{FormRow, RowsByPairs, RowsByStart, alternatives, rows_by_pairs, rows_by_start};
 use super::{faults, marks, programs, system_errors, tools};
+use crate::collect::recognise::bytes::ByteSet;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
 
@@ -13,98 +14,136 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 72] = [
+static FORMS: [FormRow; 103] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
-    FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").has(b": "),
-    FormRow::new(Rule::Make, programs::make).labelled().has(b" *"),
-    FormRow::new(Rule::Make, programs::make).or().starts(b"n").labelled(),
-    FormRow::new(Rule::Cmake, programs::cmake).starts(b"C").has(b"CMake "),
-    FormRow::new(Rule::Curl, programs::curl).starts(b"c").has(b"curl: ("),
-    FormRow::new(Rule::DockerClient, programs::docker_client).starts(b"dEC").has(b" daemon"),
+    FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
+    FormRow::new(Rule::Make, programs::make).labelled().says(b" *** "),
+    FormRow::new(Rule::Make, programs::make).or().starts(b"n").labelled().says(b" build stopped"),
+    FormRow::new(Rule::Cmake, programs::cmake).starts(b"C").says(b"CMake "),
+    FormRow::new(Rule::Curl, programs::curl).starts(b"c").says(b"curl: ("),
+    FormRow::new(Rule::DockerClient, programs::docker_client).starts(b"dEC").says(b" daemon"),
     FormRow::new(Rule::Logrus, programs::logrus).starts(CAPITALS).has(b"["),
-    FormRow::new(Rule::Glib, programs::glib).has(b" **:"),
+    FormRow::new(Rule::Glib, programs::glib).says(b" **:"),
     FormRow::new(Rule::Xorg, programs::xorg).starts(b"[(").has(b"("),
-    FormRow::new(Rule::Mssql, programs::mssql).has(b"Error: Severity: "),
-    FormRow::new(Rule::Erlang, programs::erlang).starts(b"=").has(b" REPORT="),
+    FormRow::new(Rule::Mssql, programs::mssql).says(b"Error: ").says(b", Severity: "),
+    FormRow::new(Rule::Erlang, programs::erlang).starts(b"=").says(b" REPORT===="),
     FormRow::new(Rule::Php, programs::php).starts(b"PFRCU").has(b" "),
-    FormRow::new(Rule::LanguageWarning, programs::jvm_warning).has(b" VM warning: "),
-    FormRow::new(Rule::LanguageWarning, programs::language_warning).has(b"Warning: "),
-    FormRow::new(Rule::Compiler, programs::in_project).has(b" : r"),
-    FormRow::new(Rule::Compiler, programs::linker).has(b": defntio`"),
-    FormRow::new(Rule::Compiler, programs::at_place).has(b" "),
+    FormRow::new(Rule::LanguageWarning, programs::jvm_warning).says(b" VM warning: "),
+    FormRow::new(Rule::LanguageWarning, programs::language_warning).says(b"Warning: "),
+    FormRow::new(Rule::Compiler, programs::in_project).says(b" : ").says(b"error"),
+    FormRow::new(Rule::Compiler, programs::in_project).or().says(b" : ").says(b"warning"),
+    FormRow::new(Rule::Compiler, programs::linker).says(b": undefined reference to `"),
+    FormRow::new(Rule::Compiler, programs::linker).or().says(b": multiple definition of `"),
+    FormRow::new(Rule::Compiler, programs::at_place).says(b"rror"),
+    FormRow::new(Rule::Compiler, programs::at_place).or().says(b"ERROR"),
+    FormRow::new(Rule::Compiler, programs::at_place).or().says(b"arning"),
+    FormRow::new(Rule::Compiler, programs::at_place).or().says(b" note"),
+    FormRow::new(Rule::Compiler, programs::at_place).or().says(b" remark"),
     FormRow::new(Rule::Tabbed, programs::tabbed).starts(DIGITS).has(b"\t"),
     FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT="),
-    FormRow::new(Rule::Systemd, tools::systemd).has(b"systemd["),
-    FormRow::new(Rule::Systemd, tools::systemd).or().has(b"systemd: "),
-    FormRow::new(Rule::Systemd, tools::systemd).or().starts(b"J").has(b"Job for failed because"),
-    FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".: ailed"),
-    FormRow::new(Rule::BuildTool, tools::go_compiler).labelled().has(b".go: "),
-    FormRow::new(Rule::BuildTool, tools::go_compiler).or().starts(b" \t\n\x0c\r").has(b".go: "),
+    FormRow::new(Rule::Systemd, tools::systemd).says(b"systemd["),
+    FormRow::new(Rule::Systemd, tools::systemd).or().says(b"systemd: "),
+    FormRow::new(Rule::Systemd, tools::systemd).or().says(b"systemd-coredump["),
+    FormRow::new(Rule::Systemd, tools::systemd).or().starts(b"J").says(b" failed because "),
+    FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".").says(b": Failed with result '"),
+    FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".").says(b" entered failed state."),
+    FormRow::new(Rule::Systemd, tools::systemd).or().labelled().says(b".service failed."),
+    FormRow::new(Rule::BuildTool, tools::go_compiler).labelled().says(b".go:"),
+    FormRow::new(Rule::BuildTool, tools::go_compiler).or().starts(b" \t\n\x0c\r").says(b".go:"),
     FormRow::new(Rule::BuildTool, tools::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gyUH\xe2"),
-    FormRow::new(Rule::Linter, tools::linter).starts(b" 0123456789\xe2").has(b"r"),
-    FormRow::new(Rule::Client, tools::client).starts(b"ACDENOPRSTUWdefu"),
-    FormRow::new(Rule::Client, tools::client).or().starts(DIGITS).has(b" Warning"),
-    FormRow::new(Rule::Client, tools::client).or().starts(HEXADECIMAL).has(b":error:"),
-    FormRow::new(Rule::Client, tools::client).or().labelled().has(b".go: "),
-    FormRow::new(Rule::Client, tools::client).or().has(b" with exit code "),
-    FormRow::new(Rule::Client, tools::client).or().has(b" exited with code "),
-    FormRow::new(Rule::Client, tools::client).or().has(b": line "),
-    FormRow::new(Rule::Client, tools::client).or().has(b" has no server available"),
-    FormRow::new(Rule::Ansible, tools::ansible).has(b" : ok= unreachable= failed="),
+    FormRow::new(Rule::Linter, tools::linter).starts(b" 0123456789").says(b" error"),
+    FormRow::new(Rule::Linter, tools::linter).or().starts(b" 0123456789").says(b" warning"),
+    FormRow::new(Rule::Linter, tools::linter).or().starts(b"\xe2").says(b" problem"),
+    FormRow::new(Rule::Client, tools::client).starts(b"ADENOPRTUdefu"),
+    FormRow::new(Rule::Client, tools::openssl).starts(HEXADECIMAL).says(b":error:"),
+    FormRow::new(Rule::Client, tools::snapd).labelled().says(b".go:").says(b"] failed: "),
+    FormRow::new(Rule::Client, tools::snapd).or().labelled().says(b".go:").says(b" error: "),
+    FormRow::new(Rule::Client, tools::exit_code).says(b"ed with exit code "),
+    FormRow::new(Rule::Client, tools::exit_code).or().says(b" exited with code "),
+    FormRow::new(Rule::Client, tools::killed_job).says(b": line "),
+    FormRow::new(Rule::Client, tools::compose_status).starts(b"C").says(b"Container "),
+    FormRow::new(Rule::Client, tools::no_server).says(b" has no server available!"),
+    FormRow::new(Rule::Client, tools::server_down).starts(b"S").says(b" is DOWN, reason: "),
+    FormRow::new(Rule::Client, tools::event).starts(b"W").says(b"Warning  "),
+    FormRow::new(Rule::Client, tools::event).or().starts(DIGITS).says(b"Warning  "),
+    FormRow::new(Rule::Ansible, tools::ansible).says(b" : ok=").says(b" unreachable=").says(b" failed="),
     FormRow::new(Rule::Annotation, marks::annotation).starts(b":#"),
     FormRow::new(Rule::Letter, marks::cups).starts(b"XACEWNIDd").has(b" [/"),
     FormRow::new(Rule::Bracket, marks::sssd).has(b"] (x:"),
     FormRow::new(Rule::Letter, marks::websphere).starts(HEXADECIMAL).has(b" "),
-    FormRow::new(Rule::ProgramWord, marks::npm_log).starts(DIGITS).has(b" ero"),
-    FormRow::new(Rule::ProgramWord, marks::npm_log).or().starts(DIGITS).has(b" wan"),
-    FormRow::new(Rule::Ceph, marks::ceph).has(b" : cluster ["),
-    FormRow::new(Rule::Ceph, marks::ceph).or().starts(HEXADECIMAL).has(b" -"),
-    FormRow::new(Rule::Exim, marks::exim).starts(ALPHANUMERIC).has(b" -"),
-    FormRow::new(Rule::Django, marks::django).starts(b"INBFM").has(b": /"),
-    FormRow::new(Rule::Database, marks::database).starts(b"OTPS"),
-    FormRow::new(Rule::Database, marks::database).or().has(b"LOG:  was terminated by signal )"),
-    FormRow::new(Rule::Database, marks::database).or().has(b": Can't (Errcode: )"),
-    FormRow::new(Rule::Database, marks::database).or().has(b"d got signal "),
-    FormRow::new(Rule::Database, marks::postgresql_csv).starts(b"0123456789,").has(b","),
-    FormRow::new(Rule::Script, marks::script).starts(b"EWlI"),
-    FormRow::new(Rule::Script, marks::script).or().has(b" at line."),
+    FormRow::new(Rule::ProgramWord, marks::npm_log).starts(DIGITS).says(b" error "),
+    FormRow::new(Rule::ProgramWord, marks::npm_log).or().starts(DIGITS).says(b" warn "),
+    FormRow::new(Rule::Ceph, marks::ceph).says(b" : cluster ["),
+    FormRow::new(Rule::Ceph, marks::ceph).or().starts(HEXADECIMAL).says(b"-1 "),
+    FormRow::new(Rule::Exim, marks::exim).starts(ALPHANUMERIC).has(b"-").says(b" ** "),
+    FormRow::new(Rule::Exim, marks::exim).or().starts(ALPHANUMERIC).has(b"-").says(b" == "),
+    FormRow::new(Rule::Django, marks::django).starts(b"INBFM").says(b": /"),
+    FormRow::new(Rule::Database, marks::database_report).says(b" was terminated by signal ").says(b"LOG:  "),
+    FormRow::new(Rule::Database, marks::database_report).or().says(b": Can't ").says(b" (Errcode: "),
+    FormRow::new(Rule::Database, marks::database_report).or().says(b"d got signal "),
+    FormRow::new(Rule::Database, marks::database_code).starts(b"OTPS"),
+    FormRow::new(Rule::Database, marks::postgresql_csv).starts(b"0123456789,").says(b",\""),
+    FormRow::new(Rule::Script, marks::script).starts(b"E").says(b"Error in "),
+    FormRow::new(Rule::Script, marks::script).or().starts(b"E").says(b"Execution halted"),
+    FormRow::new(Rule::Script, marks::script).or().starts(b"W").says(b"Warning message"),
+    FormRow::new(Rule::Script, marks::script).or().starts(b"l").says(b".lua:"),
+    FormRow::new(Rule::Script, marks::script).or().starts(b"I").says(b".php line "),
+    FormRow::new(Rule::Script, marks::script).or().says(b" at ").says(b" line ").has(b"."),
     FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"0123456789n-FtET/\xe2"),
-    FormRow::new(Rule::TestFailure, faults::test_failure).or().has(b" FAILED"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).says(b" FAILED"),
     FormRow::new(Rule::Exception, faults::exception).starts(b"TE+C*UA["),
-    FormRow::new(Rule::Exception, faults::ruby_place).has(b":in ("),
+    FormRow::new(Rule::Exception, faults::ruby_place).says(b":in ").has(b"("),
     FormRow::new(Rule::Exception, faults::node_place).starts(b"/nf").has(b":"),
-    FormRow::new(Rule::Exception, faults::ruby_exception).starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").has(b":"),
-    FormRow::new(Rule::Exception, faults::named_exception),
-    FormRow::new(Rule::Kernel, faults::kernel).starts(b"[BkEKbctOgUMwrIsWX-"),
-    FormRow::new(Rule::Kernel, faults::kernel).or().has(b"kernel: "),
-    FormRow::new(Rule::Kernel, faults::kernel).or().has(b" invoked oom-killer: "),
-    FormRow::new(Rule::Kernel, faults::kernel).or().has(b": segfault at ip "),
-    FormRow::new(Rule::Kernel, faults::kernel).or().has(b"I/O error dev "),
+    FormRow::new(Rule::Exception, faults::ruby_exception).starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"::"),
+    FormRow::new(Rule::Exception, faults::named_exception).says(b"Exception"),
+    FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Error"),
+    FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Exit"),
+    FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Interrupt"),
+    FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Throwable"),
+    FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Fault"),
+    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"BkEKbctOgUMwrIs"),
+    FormRow::new(Rule::Kernel, faults::kernel).starts(b"["),
+    FormRow::new(Rule::Kernel, faults::kernel).or().says(b"kernel: "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().says(b" invoked oom-killer: "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().says(b"]: segfault at ").says(b" ip "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().says(b"I/O error, dev "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"I").says(b"INFO: task "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"EXB").says(b"rror"),
+    FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"EXB").says(b"orruption"),
+    FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
+    FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, tools::tool).starts(b"FCU>aA/"),
-    FormRow::new(Rule::Tool, tools::tool).or().starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled().has(b": "),
+    FormRow::new(Rule::Tool, tools::failure).starts(b"FCU>aA/"),
+    FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
-    FormRow::new(Rule::Tool, system_errors::of_runc).labelled().has(b".: caused exec"),
+    FormRow::new(Rule::Tool, system_errors::of_runc).labelled().says(b" exec user process caused: "),
 ];
 
 static ROWS: RowsByStart = rows_by_start(&FORMS);
-static ALTERNATIVES: [u128; FORMS.len()] = alternatives(&FORMS);
+static ROWS_BY_PAIRS: RowsByPairs = rows_by_pairs(&FORMS);
+static ALTERNATIVES: [u64; FORMS.len()] = alternatives(&FORMS);
 
 /// The level of the first form that `text` has. `bytes` are those of the text, perhaps with those of text around it.
 pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Level> {
-    let mut rows = *ROWS.get(usize::from(*text.first()?))?;
+    let mut words = *ROWS.get(usize::from(*text.first()?))?;
+    for (place, rows) in ROWS_BY_PAIRS.iter().enumerate() {
+        let rows = rows.get(bytes.quarter(place))?;
+        words = [words[0] & rows[0], words[1] & rows[1]];
+    }
     let word = memchr::memchr(b' ', text).unwrap_or(text.len());
     let is_labelled = text.get(..word)?.ends_with(b":");
-    while rows != 0 {
-        let place = rows.trailing_zeros() as usize;
-        rows &= rows - 1;
-        let row = FORMS.get(place)?;
-        if row.may_match(bytes, is_labelled) && rules.has(row.rule) {
-            if let Some(level) = (row.read)(text) {
-                return Some(level);
+    for (number, mut rows) in words.into_iter().enumerate() {
+        while rows != 0 {
+            let place = number * 64 + rows.trailing_zeros() as usize;
+            rows &= rows - 1;
+            let row = FORMS.get(place)?;
+            if row.may_match(bytes, is_labelled) && rules.has(row.rule) {
+                if let Some(level) = (row.read)(text) {
+                    return Some(level);
+                }
+                rows &= !ALTERNATIVES.get(place)?;
             }
-            rows &= !ALTERNATIVES.get(place)?;
         }
     }
     None

@@ -1,8 +1,8 @@
 //! The level among the first words of a line: time, host, process, thread, logger and level, in any order. The search
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
-use super::head_word::{COLON, DIGIT, DOT, HeadWord, OPEN, PAIR, SLASH, next_word};
-use super::needs::ByteSet;
+use super::head_word::{COLON, DIGIT, DOT, HeadWord, LETTER, OPEN, PAIR, SLASH, next_word};
+use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::collect::recognise::words::{self, WordSet, is_capitals, is_number, split_once};
@@ -51,7 +51,7 @@ pub(super) fn stated(
     after_stamp: Option<usize>,
 ) -> Option<Level> {
     let mut before = HeadBefore::default();
-    if bytes.has_bar() {
+    if may_say!(bytes, b"|") {
         let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
         before.has_bars = memchr::memchr_iter(b'|', first).nth(1).is_some();
         before.is_piped = memchr::memchr_iter(b'|', text).nth(1).is_some();
@@ -113,7 +113,14 @@ fn in_word(
     before: HeadBefore,
     rules: RuleSet,
 ) -> Option<(Level, bool)> {
-    if let Some(level) = in_marked_word(word, next, before, rules) {
+    /// The longest word that is a letter with a mark.
+    const LETTER_MAX: usize = 3;
+    if !word.has(LETTER) {
+        return None;
+    }
+    let is_marked =
+        word.has(DOT | SLASH | COLON | OPEN) || word.text.len() <= LETTER_MAX || before.is_open;
+    if is_marked && let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
     }
     let word = word.text;
@@ -128,6 +135,10 @@ fn in_word(
         .strip_prefix(b"*")
         .and_then(|bare| bare.strip_suffix(b"*"));
     let bare = starred.unwrap_or(bare);
+    let name = bare.strip_suffix(b":").unwrap_or(bare);
+    if !level_names::may_name(name) && name != b"LOG" {
+        return None;
+    }
     let is_start = !before.has_name && !before.has_stamp;
     let is_plain_dash = is_start && matches!(bare, b"error" | b"warn");
     let is_title_dash = next == b"-" && (!before.has_name && is_title(bare) || is_plain_dash);

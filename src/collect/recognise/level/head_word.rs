@@ -18,6 +18,7 @@ pub(super) const OPEN: u8 = 16;
 pub(super) const PAIR: u8 = 32;
 /// A blank or a bar, which ends a word.
 const BREAK: u8 = 64;
+pub(super) const LETTER: u8 = 128;
 
 static KINDS: [u8; 256] = kinds();
 
@@ -28,6 +29,7 @@ const fn kinds() -> [u8; 256] {
     loop {
         kinds[byte as usize] = match byte {
             b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
             b'.' => DOT,
             b'/' => SLASH,
             b':' => COLON,
@@ -44,9 +46,9 @@ const fn kinds() -> [u8; 256] {
 }
 
 impl HeadWord<'_> {
-    /// Whether it has a byte of this kind.
-    pub(super) fn has(self, kind: u8) -> bool {
-        self.kinds & kind != 0
+    /// Whether it has a byte of one of these kinds.
+    pub(super) fn has(self, kinds: u8) -> bool {
+        self.kinds & kinds != 0
     }
 }
 

@@ -197,24 +197,32 @@ pub(super) fn postgresql_csv(text: &[u8]) -> Option<Level> {
     })
 }
 
-/// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`; `mariadbd: x (Errcode: 13 "Permission denied")`. PostgreSQL reports the
-/// death of its processes at its level LOG: `LOG:  server process (PID 7) was terminated by signal 9: Killed`.
-pub(super) fn database(text: &[u8]) -> Option<Level> {
-    let code = text.get(..10)?;
+/// `mariadbd: x (Errcode: 13 "Permission denied")`. PostgreSQL reports the death of its processes at its level LOG:
+/// `LOG:  server process (PID 7) was terminated by signal 9: Killed`.
+pub(super) fn database_report(text: &[u8]) -> Option<Level> {
+    text.get(..10)?;
     let is_death = || {
         let (process, end) =
             text.split_at_checked(words::find(text, needle!(b" was terminated by signal "))?)?;
-        Some(words::contains(process, b"LOG:  ") && process.ends_with(b")") && end.len() < 64)
+        Some(
+            words::contains(process, needle!(b"LOG:  "))
+                && process.ends_with(b")")
+                && end.len() < 64,
+        )
     };
     let is_errcode = || {
         let (message, code) = text.split_at_checked(words::find(text, needle!(b" (Errcode: "))?)?;
-        Some(words::contains(message, b": Can't ") && code.ends_with(b")"))
+        Some(words::contains(message, needle!(b": Can't ")) && code.ends_with(b")"))
     };
     // `04:11:12 UTC - mysqld got signal 6 ;`
     let is_signal = words::find(text, needle!(b"d got signal ")).is_some_and(|at| at < 40);
-    if is_death() == Some(true) || is_errcode() == Some(true) || is_signal {
-        return Some(Level::Error);
-    }
+    let is_failure = is_death() == Some(true) || is_errcode() == Some(true) || is_signal;
+    is_failure.then_some(Level::Error)
+}
+
+/// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`.
+pub(super) fn database_code(text: &[u8]) -> Option<Level> {
+    let code = text.get(..10)?;
     let is_oracle = [&b"ORA-"[..], b"TNS-", b"PLS-"]
         .iter()
         .any(|start| code.starts_with(start))

@@ -13,15 +13,15 @@ mod programs;
 mod system_errors;
 mod tools;
 
-pub(crate) use faults::{exception_name, is_node_place};
+pub(crate) use faults::{exception_name, is_node_place, may_name_exception};
 pub(crate) use fields::starts_with_pair;
 
+use super::bytes::{ByteSet, may_say};
 use super::rules::{Rule, RuleSet};
 use super::stamp::{self, FirstStamp};
 use super::{level_names, prefix};
 use crate::record::Level;
 use fields::FieldList;
-use needs::ByteSet;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -31,8 +31,14 @@ const HEAD_MAX: usize = 256;
 /// How much of a JSON or logfmt line is examined: other fields may come before its level.
 const FIELDS_MAX: usize = 4096;
 
-/// The level that `line` states, if it states one. `first` is the timestamp that the line begins with, if it was read.
-pub(crate) fn stated(line: &[u8], first: Option<&FirstStamp>, rules: RuleSet) -> Option<Level> {
+/// The level that `line` states, if it states one. `first` is the timestamp that the line begins with, if it was read; `bytes` are those
+/// of the whole line, if they were read.
+pub(crate) fn stated(
+    line: &[u8],
+    first: Option<&FirstStamp>,
+    bytes: Option<ByteSet>,
+    rules: RuleSet,
+) -> Option<Level> {
     if rules.is_empty() {
         return None;
     }
@@ -43,30 +49,35 @@ pub(crate) fn stated(line: &[u8], first: Option<&FirstStamp>, rules: RuleSet) ->
         return Some(level);
     }
     let start = start.get(..FIELDS_MAX).unwrap_or(start);
-    let plain = prefix::plain(start);
-    let text = prefix::strip(&plain);
+    let plain = match bytes {
+        Some(bytes) if !may_say!(bytes, b"\x1b") => Cow::Borrowed(start),
+        _ => prefix::plain(start),
+    };
+    let text = prefix::strip(&plain, bytes.filter(|_| matches!(plain, Cow::Borrowed(_))));
     // The offset of the text in the line, if it is a part of the line.
     let place = match plain {
         Cow::Borrowed(_) => Some(line.len().min(FIELDS_MAX) - text.len()),
         Cow::Owned(_) => None,
     };
+    let bytes = bytes.filter(|_| place.is_some());
     let text = StampedText::new(text);
     if let Some(first) = first.filter(|first| place.is_some() && first.start() == place) {
         let _ = text.stamp.set(first.length());
     }
-    in_line(&text, rules).or_else(|| in_line(&StampedText::new(text.after_head()?), rules))
+    in_line(&text, bytes, rules)
+        .or_else(|| in_line(&StampedText::new(text.after_head()?), bytes, rules))
 }
 
 /// The level that a line without prefixes states.
-fn in_line(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
+fn in_line(text: &StampedText<'_>, bytes: Option<ByteSet>, rules: RuleSet) -> Option<Level> {
     match text.whole {
         [b'{', ..] if rules.has(Rule::Json) => {
             json::stated(&FieldList::of_json(text.whole)).map(|(level, _)| level)
         }
         line if starts_with_pair(line) && rules.has(Rule::Logfmt) => {
-            in_pairs(line).or_else(|| in_text(text, rules))
+            in_pairs(line).or_else(|| in_text(text, bytes, rules))
         }
-        _ => in_text(text, rules),
+        _ => in_text(text, bytes, rules),
     }
 }
 
@@ -83,9 +94,9 @@ fn in_pairs(text: &[u8]) -> Option<Level> {
     json::stated_in_pairs(&FieldList::of_logfmt(text)).map(|(level, _)| level)
 }
 
-fn in_text(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
+fn in_text(text: &StampedText<'_>, bytes: Option<ByteSet>, rules: RuleSet) -> Option<Level> {
     let near = text.whole.get(..HEAD_MAX).unwrap_or(text.whole);
-    let bytes = ByteSet::of_line(near);
+    let bytes = bytes.unwrap_or_else(|| ByteSet::of_line(near));
     forms::stated(near, bytes, rules)
         .or_else(|| head::stated(near, bytes, rules, text.after_stamp()))
         .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, bytes, rules))
@@ -148,7 +159,7 @@ mod tests {
         let mut faults = vec![];
         for line in corpus.lines() {
             let (word, line) = line.split_once('\t').unwrap();
-            let found = stated(line.as_bytes(), None, RuleSet::ALL);
+            let found = stated(line.as_bytes(), None, None, RuleSet::ALL);
             if found != expected(word) {
                 faults.push(format!("{word}, found {found:?}: {line}"));
             }
@@ -189,19 +200,19 @@ mod tests {
         for (rule, level, example, other) in rows() {
             listed.push(rule);
             assert_eq!(
-                stated(example.as_bytes(), None, RuleSet::ALL),
+                stated(example.as_bytes(), None, None, RuleSet::ALL),
                 Some(level),
                 "{example}"
             );
             let only = RuleSet::only(rule);
             assert_eq!(
-                stated(example.as_bytes(), None, only),
+                stated(example.as_bytes(), None, None, only),
                 Some(level),
                 "{} alone: {example}",
                 rule.name()
             );
             assert_eq!(
-                stated(other.as_bytes(), None, only),
+                stated(other.as_bytes(), None, None, only),
                 None,
                 "{}: {other}",
                 rule.name()
@@ -220,12 +231,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = stated(&line, None, RuleSet::ALL);
+            let _ = stated(&line, None, None, RuleSet::ALL);
         }
 
         #[test]
         fn any_line_of_words_is_read(line in "([A-Z]{0,6}|[a-z]{0,5}|[0-9]{0,3}|[\\[\\]():<>{}|!=/#. -]){0,30}") {
-            let _ = stated(line.as_bytes(), None, RuleSet::ALL);
+            let _ = stated(line.as_bytes(), None, None, RuleSet::ALL);
         }
     }
 }

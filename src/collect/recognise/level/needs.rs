@@ -1,6 +1,7 @@
 //! What a text must have for a form to match it: its first byte, bytes anywhere in it, a label as its first word. A line
 //! has one or two of the forms of single programs: this finds them without trying the others.
 
+use crate::collect::recognise::bytes::ByteSet;
 use crate::collect::recognise::rules::Rule;
 use crate::record::Level;
 
@@ -14,7 +15,7 @@ pub(super) struct FormRow {
     pub(super) read: LevelForm,
     /// The bytes of which one begins the text; empty for any.
     starts: &'static [u8],
-    bytes: ByteSet,
+    needs: ByteSet,
     /// Whether a colon ends the first word.
     is_labelled: bool,
     /// Whether it has the same form as the row before it.
@@ -28,7 +29,7 @@ impl FormRow {
             rule,
             read,
             starts: b"",
-            bytes: ByteSet(0),
+            needs: ByteSet::NONE,
             is_labelled: false,
             is_alternative: false,
         }
@@ -49,8 +50,14 @@ impl FormRow {
 
     /// The same for texts that have all of these bytes, in any order.
     pub(super) const fn has(self, bytes: &[u8]) -> Self {
-        let bytes = ByteSet::of(bytes);
-        Self { bytes, ..self }
+        let needs = self.needs.and(ByteSet::of_bytes(bytes));
+        Self { needs, ..self }
+    }
+
+    /// The same for texts that this text is a part of.
+    pub(super) const fn says(self, text: &[u8]) -> Self {
+        let needs = self.needs.and(ByteSet::of_text(text));
+        Self { needs, ..self }
     }
 
     /// The same for texts whose first word ends with a colon.
@@ -63,18 +70,18 @@ impl FormRow {
 
     /// Whether a text with these bytes, and with or without a label, may have this form, apart from how it begins.
     pub(super) fn may_match(&self, bytes: ByteSet, is_labelled: bool) -> bool {
-        bytes.has(self.bytes) && (is_labelled || !self.is_labelled)
+        bytes.has(self.needs) && (is_labelled || !self.is_labelled)
     }
 }
 
-/// For each byte the rows of texts that begin with it, as bits.
-pub(super) type RowsByStart = [u128; 256];
+/// For each byte the rows of texts that begin with it, as bits in two words.
+pub(super) type RowsByStart = [[u64; 2]; 256];
 
 /// Sorts rows by the beginnings of their texts.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
 pub(super) const fn rows_by_start(forms: &[FormRow]) -> RowsByStart {
     assert!(forms.len() <= 128, "each row has a bit");
-    let mut rows = [0; 256];
+    let mut rows = [[0; 2]; 256];
     let mut row = 0;
     while row < forms.len() {
         let starts = forms[row].starts;
@@ -90,7 +97,7 @@ pub(super) const fn rows_by_start(forms: &[FormRow]) -> RowsByStart {
             } else {
                 starts[at] as usize
             };
-            rows[byte] |= 1 << row;
+            rows[byte][row / 64] |= 1 << (row % 64);
             at += 1;
         }
         row += 1;
@@ -98,91 +105,43 @@ pub(super) const fn rows_by_start(forms: &[FormRow]) -> RowsByStart {
     rows
 }
 
-/// For each row the later rows with the same form, as bits.
+/// For each quarter of the pairs of a text, and each value of it, the rows that the text may have.
+pub(super) type RowsByPairs = [[[u64; 2]; 16]; ByteSet::QUARTERS];
+
+/// Sorts rows by the pairs that their texts need.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
-pub(super) const fn alternatives<const ROWS: usize>(forms: &[FormRow; ROWS]) -> [u128; ROWS] {
-    let mut rows = [0; ROWS];
-    let mut row = ROWS - 1;
-    while row > 0 {
-        if forms[row].is_alternative {
-            rows[row - 1] = rows[row] | 1 << row;
+pub(super) const fn rows_by_pairs(forms: &[FormRow]) -> RowsByPairs {
+    let mut rows = [[[0; 2]; 16]; ByteSet::QUARTERS];
+    let mut row = 0;
+    while row < forms.len() {
+        let mut quarter = 0;
+        while quarter < rows.len() {
+            let needed = forms[row].needs.quarter(quarter);
+            let mut value = 0;
+            while value < 16 {
+                if needed & !value == 0 {
+                    rows[quarter][value][row / 64] |= 1 << (row % 64);
+                }
+                value += 1;
+            }
+            quarter += 1;
         }
-        row -= 1;
+        row += 1;
     }
     rows
 }
 
-/// Which bytes a text has: one bit for each class of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ByteSet(u64);
-
-/// The class of a byte: letters and the signs of the forms have their own, all other bytes share one.
-const fn class_of(byte: u8) -> u8 {
-    match byte {
-        b'a'..=b'z' => byte - b'a',
-        b'A'..=b'Z' => 26 + byte - b'A',
-        b':' => 52,
-        b'*' => 53,
-        b'=' => 54,
-        b'[' => 55,
-        b'/' => 56,
-        b'-' => 57,
-        b'.' => 58,
-        b'(' => 59,
-        b'\t' => 60,
-        b'|' => 61,
-        b' ' => 62,
-        _ => 63,
-    }
-}
-
-/// The set of each single byte.
-static SETS: [u64; 256] = sets();
-
+/// For each row the later rows with the same form, as bits of the row's word.
 #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
-const fn sets() -> [u64; 256] {
-    let mut sets = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        sets[byte as usize] = 1 << class_of(byte);
-        if byte == u8::MAX {
-            return sets;
+pub(super) const fn alternatives<const ROWS: usize>(forms: &[FormRow; ROWS]) -> [u64; ROWS] {
+    let mut rows = [0; ROWS];
+    let mut row = ROWS - 1;
+    while row > 0 {
+        // a form whose rows are in two words may be tried twice
+        if forms[row].is_alternative && !row.is_multiple_of(64) {
+            rows[row - 1] = rows[row] | 1 << (row % 64);
         }
-        byte += 1;
+        row -= 1;
     }
-}
-
-impl ByteSet {
-    /// The bytes of a text that is known at compile time.
-    const fn of(text: &[u8]) -> Self {
-        let mut set = 0;
-        let mut rest = text;
-        while let [byte, after @ ..] = rest {
-            set |= 1 << class_of(*byte);
-            rest = after;
-        }
-        Self(set)
-    }
-
-    /// The bytes of a line.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a byte is less than 256: no check is left"
-    )]
-    pub(super) fn of_line(line: &[u8]) -> Self {
-        Self(
-            line.iter()
-                .fold(0, |set, byte| set | SETS[usize::from(*byte)]),
-        )
-    }
-
-    /// Whether all bytes of `other` are in this set.
-    const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether a `|` is in this set.
-    pub(super) const fn has_bar(self) -> bool {
-        self.has(Self::of(b"|"))
-    }
+    rows
 }

@@ -1,51 +1,54 @@
 //! Errors of the operating system at the end of a line, which programs in C and in Go print after what they tried.
 //! [`forms`](super::forms) lists the latter.
 
-use crate::collect::recognise::words::{self, is_number, needle, split_once, starts_with_any};
+use crate::collect::recognise::words::{self, Endings, Starts, is_number, needle, split_once};
 use crate::record::Level;
 
 /// The texts of the errors that programs get from the system, as `strerror` gives them.
-const TEXTS: &[&str] = &[
-    "No such file or directory",
-    "Permission denied",
-    "Operation not permitted",
-    "No space left on device",
-    "Read-only file system",
-    "Not a directory",
-    "Is a directory",
-    "Directory not empty",
-    "File exists",
-    "Device or resource busy",
-    "Cannot allocate memory",
-    "Connection refused",
-    "Connection timed out",
-    "Connection reset by peer",
-    "Network is unreachable",
-    "No route to host",
-    "Address already in use",
-    "Too many open files",
-    "Input/output error",
-    "Exec format error",
-    "Broken pipe",
-    "Resource temporarily unavailable",
-    "Text file busy",
-    "Argument list too long",
-    "command not found",
-    "not found",
+const TEXTS: &[&[u8]] = &[
+    b"No such file or directory",
+    b"Permission denied",
+    b"Operation not permitted",
+    b"No space left on device",
+    b"Read-only file system",
+    b"Not a directory",
+    b"Is a directory",
+    b"Directory not empty",
+    b"File exists",
+    b"Device or resource busy",
+    b"Cannot allocate memory",
+    b"Connection refused",
+    b"Connection timed out",
+    b"Connection reset by peer",
+    b"Network is unreachable",
+    b"No route to host",
+    b"Address already in use",
+    b"Too many open files",
+    b"Input/output error",
+    b"Exec format error",
+    b"Broken pipe",
+    b"Resource temporarily unavailable",
+    b"Text file busy",
+    b"Argument list too long",
+    b"command not found",
+    b"not found",
 ];
 
+/// The same as ends of lines.
+static ENDS: Endings = Endings::new(TEXTS);
+
 /// Further texts of Go's own.
-const OF_GO: &[&str] = &[
-    "no such host",
-    "i/o timeout",
-    "context deadline exceeded",
-    "executable file not found in $PATH",
-    "server misbehaving",
-    "certificate signed by unknown authority",
+const OF_GO: &[&[u8]] = &[
+    b"no such host",
+    b"i/o timeout",
+    b"context deadline exceeded",
+    b"executable file not found in $PATH",
+    b"server misbehaving",
+    b"certificate signed by unknown authority",
 ];
 
 /// What a program in Go tried, at the start of its error.
-const ATTEMPTS: [&[u8]; 20] = [
+static ATTEMPTS: Starts = Starts::new(&[
     b"open ",
     b"stat ",
     b"lstat ",
@@ -66,7 +69,7 @@ const ATTEMPTS: [&[u8]; 20] = [
     b"chdir ",
     b"Get \"",
     b"Post \"",
-];
+]);
 
 /// Whether `message` ends with the text of an error after a path or another message: `x: No such file or directory`,
 /// `[Errno 2] No such file or directory`. rsync appends the number of the error: ` (2)`.
@@ -77,10 +80,8 @@ pub(super) fn is_at_end(message: &[u8]) -> bool {
         is_code.then(|| rest.get(..at).unwrap_or(rest).trim_ascii_end())
     });
     let message = numbered.unwrap_or(message);
-    TEXTS.iter().any(|error| {
-        let before = message.strip_suffix(error.as_bytes());
-        before.is_some_and(|before| before.ends_with(b": ") || before.ends_with(b"] "))
-    })
+    ENDS.before(message)
+        .any(|before| before.ends_with(b": ") || before.ends_with(b"] "))
 }
 
 /// `open /etc/app.yml: no such file or directory`, `listen tcp :8080: bind: address already in use`, `exec /app/run: exec format error`;
@@ -89,16 +90,12 @@ pub(super) fn of_go(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"exec user process caused: ") {
         return Some(Level::Error);
     }
-    let is_attempt = starts_with_any(text, &ATTEMPTS);
+    let is_attempt = ATTEMPTS.begin(text);
     let is_error = || {
         let at = memchr::memrchr(b':', text)?;
         let error = text.get(at + 1..)?.trim_ascii();
-        let known = TEXTS.iter().chain(OF_GO);
-        Some(
-            known
-                .map(|known| known.as_bytes())
-                .any(|known| known.eq_ignore_ascii_case(error)),
-        )
+        let mut known = TEXTS.iter().chain(OF_GO);
+        Some(known.any(|known| known.eq_ignore_ascii_case(error)))
     };
     (is_attempt && is_error()?).then_some(Level::Error)
 }

@@ -3,52 +3,49 @@
 
 use super::system_errors;
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{self, is_number, needle, split_once, starts_with_any};
+use crate::collect::recognise::words::{self, Needle, Starts, is_number, needle, split_once};
 use crate::record::Level;
 
 /// How far from the start of a line a tool's word for a failure is searched.
 const HEAD_MAX: usize = 200;
 
 /// Phrases that tools write after their name before they give up.
-const FAILURES: &[&str] = &[
-    "cannot ",
-    "can't ",
-    "could not ",
-    "couldn't ",
-    "unable to ",
-    "failed to ",
-    "invalid option",
-    "invalid user:",
-    "invalid user '",
-    "invalid user \u{2018}",
-    "invalid group:",
-    "invalid group '",
-    "invalid group \u{2018}",
-    "unrecognized option",
-    "unknown option",
-    "missing operand",
-    "Got error: ",
-    "Authentication failure",
-    "a password is required",
-    "command not found: ",
-    "Unknown command",
-    "Error is not recoverable",
-    "no valid OpenPGP data",
-    "dependency problems prevent configuration",
-    "wrong fs type",
-    "special device ",
-    "Exiting with failure status",
-    "Permission denied (",
-];
+static FAILURES: Starts = Starts::new(&[
+    b"cannot ",
+    b"can't ",
+    b"could not ",
+    b"couldn't ",
+    b"unable to ",
+    b"failed to ",
+    b"invalid option",
+    b"invalid user:",
+    b"invalid user '",
+    "invalid user \u{2018}".as_bytes(),
+    b"invalid group:",
+    b"invalid group '",
+    "invalid group \u{2018}".as_bytes(),
+    b"unrecognized option",
+    b"unknown option",
+    b"missing operand",
+    b"Got error: ",
+    b"Authentication failure",
+    b"a password is required",
+    b"command not found: ",
+    b"Unknown command",
+    b"Error is not recoverable",
+    b"no valid OpenPGP data",
+    b"dependency problems prevent configuration",
+    b"wrong fs type",
+    b"special device ",
+    b"Exiting with failure status",
+    b"Permission denied (",
+]);
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
 const MAINTAINER_TOOLS: &[&str] = &["debconf", "invoke-rc.d", "policy-rc.d", "start-stop-daemon"];
 
 /// `cp: cannot stat 'x': No such file or directory`, `bash: line 3: foo: command not found`, `/bin/sh: 1: foo: not found`.
 pub(super) fn tool(text: &[u8]) -> Option<Level> {
-    if is_client_failure(text) {
-        return Some(Level::Error);
-    }
     let (name, rest) = split_once(text, b':')?;
     let is_name = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'@')
@@ -66,7 +63,7 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
     if MAINTAINER_TOOLS.iter().any(|tool| tool.as_bytes() == name) {
         return None;
     }
-    let is_unknown = message.starts_with(b"'") && words::contains(message, b"' is not a ");
+    let is_unknown = message.starts_with(b"'") && words::contains(message, needle!(b"' is not a "));
     let is_failure = is_unknown
         || message.starts_with(b"user error (")
         || starts_with_failure(message)
@@ -77,9 +74,6 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
 }
 
 fn starts_with_failure(message: &[u8]) -> bool {
-    let starts = FAILURES
-        .iter()
-        .any(|start| message.starts_with(start.as_bytes()));
     // `dd: error writing '/x'`, `bsdtar: Error opening archive: x`
     let gerund = message
         .strip_prefix(b"error ")
@@ -88,12 +82,14 @@ fn starts_with_failure(message: &[u8]) -> bool {
         let word = split_once(rest, b' ').map_or(rest, |(word, _)| word);
         word.len() > 4 && word.ends_with(b"ing")
     });
-    starts || is_doing
+    FAILURES.begin(message) || is_doing
 }
 
 /// The message after the path that it is about: `mount: /mnt: wrong fs type`.
 fn after_path(message: &[u8]) -> Option<&[u8]> {
-    let at = words::find(message, b": ").filter(|_| message.starts_with(b"/"))?;
+    let at = message
+        .starts_with(b"/")
+        .then(|| words::find(message, needle!(b": ")))??;
     let path = message.get(..at)?;
     message.get(at + 2..).filter(|_| !path.contains(&b' '))
 }
@@ -124,45 +120,51 @@ fn names_failure(message: &[u8]) -> bool {
     if ends.iter().any(|end| message.ends_with(end)) {
         return true;
     }
-    [&b" failed: "[..], b" error: "].iter().any(|mark| {
-        let Some(at) = words::find(message, *mark) else {
-            return false;
-        };
-        let before = message.get(..at).unwrap_or_default();
-        let reason = message.get(at + mark.len()..).unwrap_or_default();
-        let words = before.split(|&byte| byte == b' ');
-        let is_name = |word: &[u8]| {
-            word.iter().all(u8::is_ascii_alphabetic) && !matches!(word, b"no" | b"without" | b"if")
-        };
-        before.split(|&byte| byte == b' ').count() <= WORDS_MAX
-            && words.clone().all(is_name)
-            && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
-    })
+    [needle!(b" failed: "), needle!(b" error: ")]
+        .iter()
+        .any(|mark| {
+            let Some(at) = mark.find(message) else {
+                return false;
+            };
+            let before = message.get(..at).unwrap_or_default();
+            let reason = message.get(at + mark.length()..).unwrap_or_default();
+            let words = before.split(|&byte| byte == b' ');
+            let is_name = |word: &[u8]| {
+                word.iter().all(u8::is_ascii_alphabetic)
+                    && !matches!(word, b"no" | b"without" | b"if")
+            };
+            before.split(|&byte| byte == b' ').count() <= WORDS_MAX
+                && words.clone().all(is_name)
+                && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
+        })
 }
 
 /// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `Could not connect to x: Connection refused`,
 /// `abort: repository x not found!`, `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3
 /// <<<`.
-fn is_client_failure(text: &[u8]) -> bool {
-    let has = |words: &[u8]| words::find(text, words);
-    match text.first() {
+pub(super) fn failure(text: &[u8]) -> Option<Level> {
+    static STARTS: Starts = Starts::new(&[
+        b"Failed to ",
+        b"Could not ",
+        b"Cannot ",
+        b"Can't ",
+        b"Unable to ",
+    ]);
+    let has = |words: Needle<'_>| words.find(text);
+    let is_failure = match text.first() {
         Some(b'F' | b'C' | b'U') => {
-            let starts = [
-                &b"Failed to "[..],
-                b"Could not ",
-                b"Cannot ",
-                b"Can't ",
-                b"Unable to ",
-            ];
-            let reason = || has(b": ").and_then(|at| text.get(at + 2..)?.first());
-            starts_with_any(text, &starts) && reason().is_some_and(|byte| !byte.is_ascii_digit())
+            let reason = || has(needle!(b": ")).and_then(|at| text.get(at + 2..)?.first());
+            STARTS.begin(text) && reason().is_some_and(|byte| !byte.is_ascii_digit())
         }
-        Some(b'/') => text.starts_with(b"/dev/") && has(b": UNEXPECTED INCONSISTENCY").is_some(),
+        Some(b'/') => {
+            text.starts_with(b"/dev/") && has(needle!(b": UNEXPECTED INCONSISTENCY")).is_some()
+        }
         Some(b'>') => text.starts_with(b">>> ") && text.ends_with(b" <<<"),
         Some(b'a') => text.starts_with(b"abort: "),
         Some(b'A') => text.starts_with(b"AppArmor parser error"),
         _ => false,
-    }
+    };
+    is_failure.then_some(Level::Error)
 }
 
 /// The service manager in a syslog file or on the console: `systemd[1]: Failed to start x`, `x.service: Failed with result 'exit-code'`;
@@ -186,7 +188,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
     let is_core_dump = words::contains(head, needle!(b"systemd-coredump["))
-        && words::contains(text, b" dumped core.");
+        && words::contains(text, needle!(b" dumped core."));
     if is_core_dump {
         return Some(Level::Error);
     }
@@ -196,7 +198,9 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
         Some(said) if is_unit_failure(said) => Some(Level::Error),
         Some(said) if is_limit(said) => Some(Level::Warn),
         Some(_) => None,
-        None if text.starts_with(b"Job for ") && words::contains(text, b" failed because ") => {
+        None if text.starts_with(b"Job for ")
+            && words::contains(text, needle!(b" failed because ")) =>
+        {
             Some(Level::Error)
         }
         None => {
@@ -212,9 +216,8 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
 /// Build tools and package managers: `BUILD FAILED in 3s`, `> Task :compileJava FAILED`, `Err:3 http://...`,
 /// `ERR_PNPM_X`, `Module not found: Error: x`, `CONFLICT (content): Merge conflict in x`, `failed to solve: x`.
 pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
-    let text = text.trim_ascii();
-    let starts = [
-        &b"BUILD FAILED"[..],
+    static STARTS: Starts = Starts::new(&[
+        b"BUILD FAILED",
         b"FAILURE: Build failed",
         b"* What went wrong:",
         b"Execution failed for task ",
@@ -238,16 +241,22 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"Could not find gem ",
         b"Unexpected error running Liquibase",
         b"Host key verification failed.",
-    ];
-    let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
-    let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");
-    let is_failure = starts_with_any(text, &starts)
-        || is_apt.is_some_and(u8::is_ascii_digit)
-        || is_gradle
-        || is_bundler(text)
-        || is_go_module(text)
-        || is_packer(text)
-        || is_server_check(text);
+    ]);
+    let text = text.trim_ascii();
+    let is_apt = || {
+        let rest = text.strip_prefix(b"Err:").unwrap_or_default();
+        rest.first().is_some_and(u8::is_ascii_digit)
+    };
+    let is_failure = STARTS.begin(text)
+        || match text.first() {
+            Some(b'E') => is_apt(),
+            Some(b'>') => text.starts_with(b"> Task ") && text.ends_with(b" FAILED"),
+            Some(b'w' | b'[' | b'Y' | 0xe2) => is_bundler(text),
+            Some(b'g') => is_go_module(text),
+            Some(b'=' | b'B') => is_packer(text),
+            Some(b'n' | b'A' | b'(') => is_server_check(text),
+            _ => false,
+        };
     if is_failure {
         return Some(Level::Error);
     }
@@ -358,10 +367,10 @@ pub(super) fn linter(text: &[u8]) -> Option<Level> {
 }
 
 /// kubectl, kubeadm, Docker: `Error from server (NotFound): x`, `The connection to the server x was refused`, `error execution phase x`,
-/// `error during connect: x`. Runners of commands: `postCreateCommand failed with exit code 1.`.
+/// `error during connect: x`.
 pub(super) fn client(text: &[u8]) -> Option<Level> {
-    let starts = [
-        &b"Error from server"[..],
+    static STARTS: Starts = Starts::new(&[
+        b"Error from server",
         b"error execution phase ",
         b"error during connect: ",
         b"error building image: ",
@@ -377,82 +386,81 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         b"NVIDIA-SMI has failed because ",
         b"DAMN ! worker ",
         b"Exiting the SSSD. ",
-    ];
-    let is_refused = text.starts_with(b"The connection to the server ")
-        && words::contains(text, b" was refused");
-    let is_invalid = text.starts_with(b"The ") && words::contains(text, b"\" is invalid: ");
-    // GitHub, after `remote: `
-    let is_denied = text.starts_with(b"Permission to ") && words::contains(text, b" denied to ");
-    let is_failure = is_refused
-        || is_invalid
-        || is_denied
-        || is_openssl(text)
-        || is_snapd(text)
-        || is_exit(text)
-        || is_killed_job(text)
-        || is_compose_status(text)
-        || text.ends_with(b" has no server available!")
-        || starts_with_any(text, &starts);
-    if is_failure {
-        return Some(Level::Error);
-    }
-    let is_down = text.starts_with(b"Server ") && words::contains(text, b" is DOWN, reason: ");
-    (is_down || is_event(text)).then_some(Level::Warn)
+    ]);
+    let is_failure = match text.first() {
+        Some(b'T') => {
+            text.starts_with(b"The connection to the server ")
+                && words::contains(text, needle!(b" was refused"))
+                || text.starts_with(b"The ") && words::contains(text, needle!(b"\" is invalid: "))
+        }
+        // GitHub, after `remote: `
+        Some(b'P') => {
+            text.starts_with(b"Permission to ") && words::contains(text, needle!(b" denied to "))
+        }
+        _ => STARTS.begin(text),
+    };
+    is_failure.then_some(Level::Error)
+}
+
+/// `HAProxy`: `backend app has no server available!`.
+pub(super) fn no_server(text: &[u8]) -> Option<Level> {
+    text.ends_with(b" has no server available!")
+        .then_some(Level::Error)
+}
+
+/// `HAProxy`: `Server app/web1 is DOWN, reason: Layer4 connection problem`.
+pub(super) fn server_down(text: &[u8]) -> Option<Level> {
+    let is_down =
+        text.starts_with(b"Server ") && words::contains(text, needle!(b" is DOWN, reason: "));
+    is_down.then_some(Level::Warn)
 }
 
 /// OpenSSL: `4047F2B1D57F0000:error:0A000086:SSL routines:tls_post_process:certificate verify failed:a.c:1889:`.
-fn is_openssl(text: &[u8]) -> bool {
-    let thread = split_once(text, b':');
-    thread.is_some_and(|(thread, rest)| {
-        thread.len() >= 8 && thread.iter().all(u8::is_ascii_hexdigit) && rest.starts_with(b"error:")
-    })
+pub(super) fn openssl(text: &[u8]) -> Option<Level> {
+    let (thread, rest) = split_once(text, b':')?;
+    let is_thread = thread.len() >= 8 && thread.iter().all(u8::is_ascii_hexdigit);
+    (is_thread && rest.starts_with(b"error:")).then_some(Level::Error)
 }
 
-/// Runners of commands: `[12 ms] postCreateCommand failed with exit code 127. Skipping any further user-provided commands.`, `web-1
-/// exited with code 1`. Prose says more before it.
-fn is_exit(text: &[u8]) -> bool {
+/// Runners of commands: `postCreateCommand failed with exit code 1.`, `[12 ms] postCreateCommand failed with exit code 127. Skipping any
+/// further user-provided commands.`, `web-1 exited with code 1`. Prose says more before it.
+pub(super) fn exit_code(text: &[u8]) -> Option<Level> {
     const WORDS_MAX: usize = 6;
-    let marks: [&[u8]; 2] = [b" failed with exit code ", b" exited with code "];
-    let found = marks
+    const MARKS: [Needle<'_>; 2] = [
+        Needle::new(b" failed with exit code "),
+        Needle::new(b" exited with code "),
+    ];
+    let (at, length) = MARKS
         .iter()
-        .find_map(|mark| Some((words::find(text, *mark)?, mark.len())));
-    let Some((at, length)) = found else {
-        return false;
-    };
-    let code = text.get(at + length..).unwrap_or_default();
+        .find_map(|mark| Some((mark.find(text)?, mark.length())))?;
+    let code = text.get(at + length..)?;
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_ended = code
         .get(digits)
         .is_none_or(|byte| matches!(byte, b'.' | b',' | b':' | b';' | b')'));
-    let words = text
-        .get(..at)
-        .unwrap_or_default()
-        .split(|&byte| byte == b' ');
-    digits > 0 && code.first() != Some(&b'0') && is_ended && words.count() <= WORDS_MAX
+    let words = text.get(..at)?.split(|&byte| byte == b' ');
+    let is_failure =
+        digits > 0 && code.first() != Some(&b'0') && is_ended && words.count() <= WORDS_MAX;
+    is_failure.then_some(Level::Error)
 }
 
 /// A shell about a command of a script: `/bin/bash: line 1: 12345 Killed                  node build.js`.
-fn is_killed_job(text: &[u8]) -> bool {
-    let job = words::find(text, needle!(b": line "))
-        .and_then(|at| text.get(at + 7..))
-        .and_then(|rest| split_once(rest, b':'))
-        .filter(|(line, _)| is_number(line))
-        .map(|(_, job)| job.trim_ascii_start());
-    let state = job
-        .and_then(|job| split_once(job, b' '))
-        .filter(|(process, _)| is_number(process))
-        .map(|(_, state)| state.trim_ascii_start());
-    let states: [&[u8]; 4] = [
+pub(super) fn killed_job(text: &[u8]) -> Option<Level> {
+    static STATES: Starts = Starts::new(&[
         b"Killed ",
         b"Aborted ",
         b"Segmentation fault ",
         b"Bus error ",
-    ];
-    state.is_some_and(|state| states.iter().any(|start| state.starts_with(start)))
+    ]);
+    let at = words::find(text, needle!(b": line "))?;
+    let (line, job) = split_once(text.get(at + 7..)?, b':')?;
+    let (process, state) = split_once(job.trim_ascii_start(), b' ')?;
+    let is_job = is_number(line) && is_number(process);
+    (is_job && STATES.begin(state.trim_ascii_start())).then_some(Level::Error)
 }
 
 /// `kubectl get events` and `describe`: `Warning  FailedScheduling  12s  x`, `12s   Warning   BackOff   pod/web  x`.
-fn is_event(text: &[u8]) -> bool {
+pub(super) fn event(text: &[u8]) -> Option<Level> {
     let is_gap = |text: &[u8]| {
         text.starts_with(b"  ")
             && text
@@ -466,42 +474,43 @@ fn is_event(text: &[u8]) -> bool {
         age.first().is_some_and(u8::is_ascii_digit)
             && age.last().is_some_and(|unit| units.contains(unit))
     });
-    of(text) || after_age.is_some_and(|(_, rest)| of(rest.trim_ascii_start()))
+    let is_event = of(text) || after_age.is_some_and(|(_, rest)| of(rest.trim_ascii_start()));
+    is_event.then_some(Level::Warn)
 }
 
 /// `docker compose`: ` Container db-1  Error`.
-fn is_compose_status(text: &[u8]) -> bool {
-    let name = text
-        .strip_prefix(b"Container ")
-        .and_then(|rest| rest.trim_ascii_end().strip_suffix(b"Error"));
-    name.is_some_and(|name| name.ends_with(b" ") && !name.trim_ascii().contains(&b' '))
+pub(super) fn compose_status(text: &[u8]) -> Option<Level> {
+    let rest = text.strip_prefix(b"Container ")?;
+    let name = rest.trim_ascii_end().strip_suffix(b"Error")?;
+    (name.ends_with(b" ") && !name.trim_ascii().contains(&b' ')).then_some(Level::Error)
 }
 
 /// snapd in the journal: `taskrunner.go:271: [change 12 "Run hook" task] failed: x`, `stateengine.go:149: state ensure error: x`.
-fn is_snapd(text: &[u8]) -> bool {
-    let Some((tag, rest)) = split_once(text, b' ').filter(|(tag, _)| tag.ends_with(b":")) else {
-        return false;
+pub(super) fn snapd(text: &[u8]) -> Option<Level> {
+    let (tag, rest) = split_once(text, b' ')?;
+    let tag = tag.strip_suffix(b":")?;
+    let at = words::find(tag, needle!(b".go:"))?;
+    let is_failure = || {
+        words::contains(rest, needle!(b"] failed: ")) || words::contains(rest, needle!(b" error: "))
     };
-    let place = tag.strip_suffix(b":").and_then(|tag| {
-        let at = words::find(tag, b".go:")?;
-        tag.get(at + 4..)
-    });
-    let has = |words: &[u8]| words::contains(rest, words);
-    place.is_some_and(is_number) && (has(b"] failed: ") || has(b" error: "))
+    (tag.get(at + 4..).is_some_and(is_number) && is_failure()).then_some(Level::Error)
 }
 
 /// The recap of Ansible: `web1 : ok=3 changed=1 unreachable=0 failed=1 ...`.
 pub(super) fn ansible(text: &[u8]) -> Option<Level> {
-    let count = |name: &[u8]| {
-        let at = words::find(text, name)?;
-        let digits = text.get(at + name.len()..)?;
+    let count = |name: Needle<'_>| {
+        let at = name.find(text)?;
+        let digits = text.get(at + name.length()..)?;
         let end = digits
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
         digits.get(..end).filter(|digits| is_number(digits))
     };
-    let (unreachable, failed) = (count(b" unreachable=")?, count(b" failed=")?);
-    let is_recap = words::contains(text, b" : ok=");
+    let (unreachable, failed) = (
+        count(needle!(b" unreachable="))?,
+        count(needle!(b" failed="))?,
+    );
+    let is_recap = words::contains(text, needle!(b" : ok="));
     (is_recap && (unreachable != b"0" || failed != b"0")).then_some(Level::Error)
 }

@@ -52,7 +52,9 @@ fn likely(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
                 }
                 b"jan" | b"feb" | b"mar" | b"apr" | b"may" | b"jun" | b"jul" | b"aug" | b"sep"
                 | b"oct" | b"nov" | b"dec" => &[month_first],
-                _ if zone_hours(cursor.letters()).is_some() => &[month_first],
+                _ if a.is_ascii_uppercase() && zone_hours(cursor.letters()).is_some() => {
+                    &[month_first]
+                }
                 _ => &[],
             }
         }

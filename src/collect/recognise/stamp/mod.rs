@@ -9,7 +9,8 @@ mod zone;
 pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
-use crate::collect::recognise::words::Needle;
+use crate::collect::recognise::bytes::{ByteSet, may_say, says};
+use crate::collect::recognise::words::{self, needle};
 use crate::time::Micros;
 use calendar::StatedTime;
 use jiff::fmt::rfc2822;
@@ -65,9 +66,9 @@ impl FirstStamp {
     }
 }
 
-/// The time that a line states in its first words, and the offset of the text after it.
+/// The time that a line states in its first words, and the offset of the text after it. The bytes of the line may be known.
 pub(crate) fn stated(
-    line: &[u8],
+    (line, bytes): (&[u8], Option<ByteSet>),
     first: &FirstStamp,
     context: &Context,
 ) -> Option<(Micros, usize)> {
@@ -76,14 +77,16 @@ pub(crate) fn stated(
         .get(priority..priority + HEAD_MAX)
         .or(line.get(priority..))?;
     let first = Some(first).filter(|_| priority == 0);
-    if let Some((time, end)) = in_head(head, first, context) {
+    if let Some((time, end)) = in_head((head, bytes), first, context) {
         return Some((time, priority + end));
     }
     // docker compose and others put prefixes before the line.
-    let rest = super::prefix::strip(head);
+    let rest = super::prefix::strip(head, bytes);
     let skipped = head.len() - rest.len();
     let is_other = rest.len() < head.trim_ascii_start().len();
-    let (time, end) = is_other.then(|| in_head(rest, None, context)).flatten()?;
+    let (time, end) = is_other
+        .then(|| in_head((rest, bytes), None, context))
+        .flatten()?;
     Some((time, priority + skipped + end))
 }
 
@@ -103,7 +106,12 @@ fn priority_length(line: &[u8]) -> usize {
 }
 
 /// The time among the first words of `head`. `first` is the timestamp at its first word, if it was read.
-fn in_head(head: &[u8], first: Option<&FirstStamp>, context: &Context) -> Option<(Micros, usize)> {
+fn in_head(
+    (head, bytes): (&[u8], Option<ByteSet>),
+    first: Option<&FirstStamp>,
+    context: &Context,
+) -> Option<(Micros, usize)> {
+    let has_bracket = bytes.is_none_or(|bytes| may_say!(bytes, b"["));
     let mut rest = head.trim_ascii_start();
     for count in 0..=WORDS_BEFORE_MAX {
         if rest.is_empty() {
@@ -121,7 +129,8 @@ fn in_head(head: &[u8], first: Option<&FirstStamp>, context: &Context) -> Option
         }
         let end = rest.iter().position(u8::is_ascii_whitespace);
         let (word, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        if let Some(inside) = after_level(word)
+        if has_bracket
+            && let Some(inside) = after_level(word)
             && let Some((time, length)) = leading(rest.get(inside..)?, context)
         {
             return Some((time, start + inside + length));
@@ -131,7 +140,7 @@ fn in_head(head: &[u8], first: Option<&FirstStamp>, context: &Context) -> Option
         }
         rest = after.trim_ascii_start();
     }
-    access_log(head, context).or_else(|| uwsgi_log(head, context))
+    access_log(head, bytes, context).or_else(|| uwsgi_log(head, context))
 }
 
 /// The time at the start of `text`, and its length in bytes including brackets.
@@ -212,9 +221,9 @@ fn uwsgi_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
 }
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.
-fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
-    const AUDIT: Needle<'_> = Needle::new(b"audit(");
-    if let Some(at) = AUDIT.find(head) {
+fn access_log(head: &[u8], bytes: Option<ByteSet>, context: &Context) -> Option<(Micros, usize)> {
+    if says!(head, bytes, b"audit(") {
+        let at = words::find(head, needle!(b"audit("))?;
         let from = at + b"audit(".len();
         let digits = head.get(from..)?;
         let end = digits.iter().position(|byte| *byte == b':')?;
@@ -226,7 +235,9 @@ fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
             Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':' | b' '])
         )
     };
-    let at = memchr::memchr_iter(b'[', head).find(is_date)?;
+    let may_have_date = bytes.is_none_or(|bytes| bytes.has(const { ByteSet::of_bytes(b"[/") }));
+    let mut brackets = memchr::memchr_iter(b'[', head);
+    let at = may_have_date.then(|| brackets.find(is_date)).flatten()?;
     let (time, length) = leading(head.get(at..)?, context)?;
     Some((time, at + length))
 }
@@ -298,7 +309,11 @@ mod tests {
     }
 
     fn stated_by(line: &str, context: &Context) -> Option<(Micros, usize)> {
-        stated(line.as_bytes(), &FirstStamp::of(line.as_bytes()), context)
+        stated(
+            (line.as_bytes(), None),
+            &FirstStamp::of(line.as_bytes()),
+            context,
+        )
     }
 
     fn utc() -> Context {
@@ -417,7 +432,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = stated(&line, &FirstStamp::of(&line), &utc());
+            let _ = stated((&line, None), &FirstStamp::of(&line), &utc());
         }
 
         #[test]

@@ -107,7 +107,7 @@ impl Structured {
     ) -> Self {
         let mut parts = Self::read(inner.as_bytes(), rules, context).unwrap_or_else(|| Self {
             time: None,
-            level: level::stated(inner.as_bytes(), None, rules),
+            level: level::stated(inner.as_bytes(), None, None, rules),
             message: None,
             rest: Metadata::new(),
             wrapped: None,

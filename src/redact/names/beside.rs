@@ -53,16 +53,38 @@ pub(super) fn form_value(text: &[u8], link: &Link) -> Option<Range<usize>> {
     Some(link.value..link.value + length.unwrap_or(rest.len()))
 }
 
-/// Whether a name is a part of the name of a cloud resource: `arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1B2c3`.
-pub(super) fn is_in_resource_name(text: &[u8], start: usize) -> bool {
-    /// The maximum length of a resource name before its last part.
-    const LENGTH_MAX: usize = 96;
-    let before = text
-        .get(start.saturating_sub(LENGTH_MAX)..start)
-        .unwrap_or_default();
-    before.ends_with(b":")
-        && memchr::memmem::rfind(before, b"arn:").is_some_and(|arn| {
-            let name = before.get(arn..).unwrap_or_default();
-            !name.iter().any(|&byte| is_space(byte))
-        })
+/// The names of cloud resources in a text: `arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1B2c3`.
+#[derive(Debug, Default)]
+pub(super) struct ResourceMemo {
+    /// How much of the text was searched, and where the last of them begins in it.
+    read: usize,
+    last: Option<usize>,
+}
+
+impl ResourceMemo {
+    /// Whether a secret's name that starts at `start` is a part of the name of a resource.
+    pub(super) fn holds(&mut self, text: &[u8], start: usize) -> bool {
+        /// The maximum length of a resource name before its last part.
+        const LENGTH_MAX: usize = 96;
+        const BEGINNING: &[u8] = b"arn:";
+        let least = start.saturating_sub(LENGTH_MAX);
+        let before = text.get(least..start).unwrap_or_default();
+        if !before.ends_with(b":") {
+            return false;
+        }
+        if start < self.read {
+            *self = Self::default();
+        }
+        let from = least.max(self.read.saturating_sub(BEGINNING.len() - 1));
+        let unread = text.get(from..start).unwrap_or_default();
+        let found = unread
+            .windows(BEGINNING.len())
+            .rposition(|window| window == BEGINNING);
+        self.last = found.map(|at| from + at).or(self.last);
+        self.read = start;
+        let name = self
+            .last
+            .and_then(|last| before.get(last.checked_sub(least)?..));
+        name.is_some_and(|name| !name.iter().any(|&byte| is_space(byte)))
+    }
 }

@@ -3,7 +3,9 @@
 use super::link::Link;
 use super::strength::Strength;
 use crate::redact::values::prose;
+use crate::redact::values::segments::SegmentMemo;
 use crate::redact::values::worth;
+use std::ops::Range;
 
 /// The properties of a name that decide on its value.
 #[derive(Debug)]
@@ -42,6 +44,32 @@ impl Judge {
             _ if in_quotes => link.is_space() && !worth::is_likely_secret(value) && !self.flag,
             _ => self.spares_bare(value, link),
         }
+    }
+
+    /// The same for a value without quotes at this range of a text. Such values overlap, and `segments` spares reading them again.
+    pub(super) fn spares_at(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+        link: &Link,
+        segments: &mut SegmentMemo,
+    ) -> bool {
+        let value = text.get(range.clone()).unwrap_or_default();
+        let is_key = self.strength == Strength::Key && !self.flag;
+        if self.strict || !link.is_guess && !is_key {
+            return self.spares(value, link, false);
+        }
+        if prose::is_no_value(value) || is_selector(value) {
+            return true;
+        }
+        if link.is_guess {
+            return worth::is_reference(value)
+                || match self.strength {
+                    Strength::Secret => !segments.is_likely_secret(text, range),
+                    _ => !segments.is_random(text, range),
+                };
+        }
+        !segments.is_random(text, range) || link.is_space() && worth::is_key_id(value)
     }
 
     /// Whether the name alone does not prove that its value is a secret.

@@ -1,7 +1,7 @@
 //! Names of secrets (`password`, `api_key`, `--token`) and their values, in the forms in which programs write such pairs: `name=value`,
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
-use super::beside::{form_value, is_in_resource_name, value_before};
+use super::beside::{ResourceMemo, form_value, value_before};
 use super::judge::Judge;
 use super::link::Link;
 use super::link::is_random_near;
@@ -15,6 +15,7 @@ use crate::redact::values::extent::closing_bracket;
 use crate::redact::values::extent::is_json_end;
 use crate::redact::values::extent::yaml_block_end;
 use crate::redact::values::prose;
+use crate::redact::values::segments::SegmentMemo;
 use crate::redact::values::space::ESCAPE;
 use crate::redact::values::space::is_space;
 use crate::redact::values::worth;
@@ -61,12 +62,27 @@ pub(in crate::redact) struct Reach {
     bare: usize,
     /// The end of the last value in quotes or brackets. The value of a name inside it ends inside, too.
     closed: usize,
+    /// The run of bytes that may be a call around a value, which was read last.
+    wrapper: Range<usize>,
+    resources: ResourceMemo,
+    segments: SegmentMemo,
 }
 
 impl Reach {
     /// Whether a quoted value that was found contains this position.
     pub(in crate::redact) fn covers(&self, at: usize) -> bool {
         at < self.closed
+    }
+
+    /// The end of the run of bytes that may be a call or a prefix of a quoted value: `SecretString(`, `b`.
+    fn wrapper_end(&mut self, text: &[u8], start: usize) -> usize {
+        if !self.wrapper.contains(&start) {
+            let rest = text.get(start..).unwrap_or_default();
+            let of_wrapper = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_:.($@".contains(*byte);
+            let length = rest.iter().take_while(of_wrapper).count();
+            self.wrapper = start..start + length;
+        }
+        self.wrapper.end
     }
 
     /// Notes the end of a quoted value.
@@ -164,7 +180,7 @@ pub(in crate::redact) fn pair(
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
     }
-    if is_harmless(text, &name, &link, need, strict) {
+    if is_harmless(text, &name, &link, need, strict, reach) {
         return None;
     }
     let strength = strength_of(text.get(..name.end)?, name.start);
@@ -204,6 +220,7 @@ fn is_harmless(
     link: &Link,
     need: RequiredLink,
     strict: bool,
+    reach: &mut Reach,
 ) -> bool {
     if need == RequiredLink::Equals && is_working_directory(text, name.clone(), link.value) {
         return true;
@@ -212,7 +229,7 @@ fn is_harmless(
         return false;
     }
     let before = text.get(..name.end).unwrap_or_default();
-    link.colon && is_in_resource_name(text, name.start)
+    link.colon && reach.resources.holds(text, name.start)
         || prose::is_no_name(before)
         || link.is_space() && prose::is_no_name_before_space(before)
         || need == RequiredLink::Uncounted && is_count(text, link.value)
@@ -335,7 +352,8 @@ fn is_flag(text: &[u8], start: usize) -> bool {
 /// The value after a quoted name. Quotes stay, so that JSON remains JSON.
 fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
     let start = link.value;
-    if let Some((at, quote)) = opening_quote(text, start).filter(|&(at, _)| at <= start + 3) {
+    if let Some((at, quote)) = opening_quote(text, start, reach).filter(|&(at, _)| at <= start + 3)
+    {
         let content = at + quote.length;
         let (end, _) = quote.close(text, content);
         let value = text.get(content..end)?;
@@ -415,7 +433,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
     if let Some(end) = curly_end(text, start) {
         return replacement(text, link.start..end, MaskForm::Assigned);
     }
-    let quote = opening_quote(text, start)
+    let quote = opening_quote(text, start, reach)
         .filter(|&(at, quote)| strict || !closes_something_else(text, link, at, quote));
     let (mut end, value) = if let Some((at, quote)) = quote {
         let content = at + quote.length;
@@ -437,7 +455,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
     } else {
         let end = plain_bare_end(text, start, strict, reach);
         let value = text.get(start..end)?;
-        if is_masked(value) || judge.spares(value, link, false) {
+        if is_masked(value) || judge.spares_at(text, start..end, link, &mut reach.segments) {
             return None;
         }
         (end, value)
@@ -477,19 +495,17 @@ fn curly_end(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The opening quote of a value, perhaps after a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
-fn opening_quote(text: &[u8], start: usize) -> Option<(usize, Quote)> {
+fn opening_quote(text: &[u8], start: usize, reach: &mut Reach) -> Option<(usize, Quote)> {
     /// Room for `SecretString(Some(b`.
     const WRAPPER_LENGTH_MAX: usize = 48;
     if let Some(quote) = Quote::at(text, start) {
         return Some((start, quote));
     }
-    let rest = text.get(start..)?;
-    let length = rest
-        .iter()
-        .take(WRAPPER_LENGTH_MAX)
-        .take_while(|&&byte| byte.is_ascii_alphanumeric() || b"_:.($@".contains(&byte))
-        .count();
-    let wrapper = rest.get(..length)?;
+    let length = reach.wrapper_end(text, start) - start;
+    if length > WRAPPER_LENGTH_MAX {
+        return None;
+    }
+    let wrapper = text.get(start..start + length)?;
     let quote = Quote::at(text, start + length)?;
     let opens = wrapper.ends_with(b"(")
         || wrapper.len() <= 2 && wrapper.iter().all(|byte| b"bruBRUf$@".contains(byte))

@@ -62,6 +62,10 @@ pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
         [rest @ .., b'_' | b'-' | b'.' | b' '] => rest,
         all => all,
     };
+    // a sign or a digit ends none of the words
+    if !before.last().is_some_and(u8::is_ascii_alphabetic) {
+        return strength;
+    }
     let is_one = |word: &&&str| {
         let last = before.last().map(u8::to_ascii_lowercase);
         if last != word.as_bytes().last().copied() {

@@ -3,7 +3,8 @@
 use super::prefix::Prefix;
 use super::shape;
 use crate::redact::values::worth;
-use std::collections::HashMap;
+use foldhash::HashMap;
+use foldhash::HashMapExt;
 use std::ops::Range;
 use std::sync::LazyLock;
 

@@ -3,5 +3,6 @@
 pub(super) mod code;
 pub(super) mod extent;
 pub(super) mod prose;
+pub(super) mod segments;
 pub(super) mod space;
 pub(super) mod worth;

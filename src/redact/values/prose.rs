@@ -278,21 +278,46 @@ pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
 
 /// Whether the text ends in one of [`NO_NAMES`].
 pub(in crate::redact) fn is_no_name(text: &[u8]) -> bool {
-    ends_in_one_of(text, NO_NAMES)
+    const PAIRS: u64 = pairs_of_ends(NO_NAMES);
+    ends_in_one_of(text, NO_NAMES, PAIRS)
 }
 
 /// Whether the text ends in one of [`NO_NAMES_BEFORE_SPACE`].
 pub(in crate::redact) fn is_no_name_before_space(text: &[u8]) -> bool {
-    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE)
+    const PAIRS: u64 = pairs_of_ends(NO_NAMES_BEFORE_SPACE);
+    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE, PAIRS)
 }
 
-fn ends_in_one_of(text: &[u8], words: &[&str]) -> bool {
-    /// No word is shorter.
-    const END: usize = 4;
+/// No word that a text is searched for at its end is shorter.
+const END: usize = 4;
+
+/// A bit for the first two of the last [`END`] bytes of each word; several pairs share one.
+const fn pairs_of_ends(words: &[&str]) -> u64 {
+    let mut pairs = 0;
+    let mut rest = words;
+    while let [word, after @ ..] = rest {
+        assert!(word.len() >= END, "a shorter word is never found");
+        if let [.., first, second, _, _] = word.as_bytes() {
+            pairs |= pair_of_end(*first, *second);
+        }
+        rest = after;
+    }
+    pairs
+}
+
+const fn pair_of_end(first: u8, second: u8) -> u64 {
+    1 << ((2 * first as u32 + second as u32) & 63)
+}
+
+/// Whether the text ends in one of the words, of which [`pairs_of_ends`] are known.
+fn ends_in_one_of(text: &[u8], words: &[&str], pairs: u64) -> bool {
     let Some(last) = text.last_chunk::<END>() else {
         return false;
     };
     let last = last.map(|byte| byte.to_ascii_lowercase());
+    if pairs & pair_of_end(last[0], last[1]) == 0 {
+        return false;
+    }
     let words = words
         .iter()
         .filter(|word| word.as_bytes().last_chunk() == Some(&last));

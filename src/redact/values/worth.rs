@@ -1,12 +1,16 @@
 //! Judges a value by itself: whether it looks random, as generated secrets do, or consists of words, as names, paths and sentences do.
 
 use super::space::is_space;
+use std::ops::Range;
 
 /// The number of bytes of a value that are examined. That suffices to judge a longer one.
 const LOOKED_AT_MAX: usize = 128;
 
 /// The minimum length of a secret after a weak name.
 pub(in crate::redact) const LENGTH_MIN: usize = 8;
+
+/// The minimum length of a secret after a strong name; shorter passwords are rare.
+pub(super) const STRONG_LENGTH_MIN: usize = 6;
 
 /// The maximum number of digits in a row within a value that consists of words.
 const NUMBER_DIGITS_MAX: usize = 6;
@@ -15,11 +19,7 @@ const NUMBER_DIGITS_MAX: usize = 6;
 pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
     let value = trimmed(value);
     let near = value.get(..LOOKED_AT_MAX).unwrap_or(value);
-    // lower-case letters alone never change kind; without an early end this takes a few instructions
-    let changes = near.iter().fold(false, |changes, byte| {
-        changes | byte.is_ascii_digit() | byte.is_ascii_uppercase()
-    });
-    if !changes {
+    if !has_digit_or_capital(near) {
         return false;
     }
     if value.len() < LENGTH_MIN || is_uuid(value) || is_path(value) || starts_with_word(value) {
@@ -34,16 +34,27 @@ pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
     if longest.len() == value.len() || is_plain(value) {
         return false;
     }
+    is_random_whole(value)
+}
+
+/// Whether the letters and digits of a value look random without the signs between them.
+pub(super) fn is_random_whole(value: &[u8]) -> bool {
     let whole: Vec<u8> = segments(value).flatten().copied().collect();
     whole.len() >= LENGTH_MIN && is_random_run(&whole)
 }
 
+/// Lower-case letters alone never change kind.
+pub(super) fn has_digit_or_capital(value: &[u8]) -> bool {
+    // without an early end this takes a few instructions
+    value.iter().fold(false, |found, byte| {
+        found | byte.is_ascii_digit() | byte.is_ascii_uppercase()
+    })
+}
+
 /// Whether a value is likely a secret after a strong name. It may be short, and a word with a number at its end counts, too.
 pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
-    /// Shorter passwords are rare.
-    const LENGTH_MIN: usize = 6;
     let value = trimmed(value);
-    if value.len() < LENGTH_MIN || is_path(value) {
+    if value.len() < STRONG_LENGTH_MIN || is_path(value) {
         return false;
     }
     let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
@@ -57,17 +68,21 @@ pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
 pub(in crate::redact) fn is_plain(value: &[u8]) -> bool {
     let value = trimmed(value);
     let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
-    let joins = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || *byte >= 0x80
-            || is_space(*byte)
-            || b"/._:-@()[]'\",=+\\".contains(byte)
-    };
     let signs = value
         .iter()
         .filter(|byte| byte.is_ascii_punctuation())
         .count();
-    value.iter().all(joins) && 2 * signs <= value.len() && segments(value).all(is_plain_segment)
+    value.iter().all(|&byte| joins_words(byte))
+        && 2 * signs <= value.len()
+        && segments(value).all(is_plain_segment)
+}
+
+/// Whether a byte may be in a value that consists of words.
+pub(super) fn joins_words(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || byte >= 0x80
+        || is_space(byte)
+        || b"/._:-@()[]'\",=+\\".contains(&byte)
 }
 
 /// Whether a value is a placeholder or a reference: `<your token>`, `(sensitive value)`, `$TOKEN`, `${{ secrets.TOKEN }}`, `%s`.
@@ -102,7 +117,11 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
 /// Whether a value is the path of a file, by its start and its words.
 pub(in crate::redact) fn is_path(value: &[u8]) -> bool {
     let value = trimmed(value);
-    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    is_path_start(value.get(..LOOKED_AT_MAX).unwrap_or(value))
+}
+
+/// The same for the bytes of a value that are examined.
+pub(super) fn is_path_start(value: &[u8]) -> bool {
     let starts = match value {
         // `~/x`, `~user/x`; a password may start with the same sign
         [b'~', rest @ ..] => memchr::memchr(b'/', rest)
@@ -143,11 +162,21 @@ pub(in crate::redact) fn is_uuid(value: &[u8]) -> bool {
         })
 }
 
+/// The end of a longer value does not matter, and it may be far away.
+const TRIMMED_MAX: usize = 4 * LOOKED_AT_MAX;
+
 /// The value without the brackets, quotes and punctuation around it.
 pub(in crate::redact) fn trimmed(value: &[u8]) -> &[u8] {
-    /// The end of a longer value does not matter, and it may be far away.
-    const TRIMMED_MAX: usize = 4 * LOOKED_AT_MAX;
-    let mut value = value.get(..TRIMMED_MAX).unwrap_or(value);
+    let mut value = trimmed_start(value.get(..TRIMMED_MAX).unwrap_or(value));
+    while let [rest @ .., last] = value
+        && is_trimmed_end(*last)
+    {
+        value = rest;
+    }
+    value
+}
+
+fn trimmed_start(mut value: &[u8]) -> &[u8] {
     while let [
         b'(' | b'[' | b'<' | b'{' | b'"' | b'\'' | b'`' | b' ',
         rest @ ..,
@@ -155,15 +184,41 @@ pub(in crate::redact) fn trimmed(value: &[u8]) -> &[u8] {
     {
         value = rest;
     }
-    while let [
-        rest @ ..,
-        b')' | b']' | b'>' | b'}' | b'"' | b'\'' | b'`' | b'.' | b',' | b';' | b':' | b'!' | b'?'
-        | b' ' | b'\\',
-    ] = value
-    {
-        value = rest;
-    }
     value
+}
+
+/// Whether a byte at the end of a value does not belong to it.
+fn is_trimmed_end(byte: u8) -> bool {
+    matches!(
+        byte,
+        b')' | b']'
+            | b'>'
+            | b'}'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b'.'
+            | b','
+            | b';'
+            | b':'
+            | b'!'
+            | b'?'
+            | b' '
+            | b'\\'
+    )
+}
+
+/// The range of the trimmed value that is examined. Unlike [`trimmed`] it does not look at the end of a longer value.
+pub(super) fn trimmed_near(value: &[u8]) -> Range<usize> {
+    let value = value.get(..TRIMMED_MAX).unwrap_or(value);
+    let start = value.len() - trimmed_start(value).len();
+    let end = start + LOOKED_AT_MAX;
+    let is_longer = |rest: &[u8]| rest.iter().any(|&byte| !is_trimmed_end(byte));
+    if value.get(end..).is_some_and(is_longer) {
+        return start..end;
+    }
+    let length = trimmed(value).len().min(LOOKED_AT_MAX);
+    start..start + length
 }
 
 /// The runs of letters and digits.
@@ -174,7 +229,7 @@ fn segments(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether a value begins with a word that ends at a sign: `Linux-cargo-0f6c1e4b`, `user:42`.
-fn starts_with_word(value: &[u8]) -> bool {
+pub(super) fn starts_with_word(value: &[u8]) -> bool {
     /// Random texts may start with shorter runs of letters.
     const WORD_LENGTH_MIN: usize = 3;
     let length = value
@@ -188,7 +243,7 @@ fn starts_with_word(value: &[u8]) -> bool {
     length >= WORD_LENGTH_MIN && continues && is_word(word)
 }
 
-fn is_plain_segment(segment: &[u8]) -> bool {
+pub(super) fn is_plain_segment(segment: &[u8]) -> bool {
     let digits = segment.iter().filter(|byte| byte.is_ascii_digit()).count();
     if digits == segment.len() {
         return digits <= NUMBER_DIGITS_MAX;
@@ -200,7 +255,7 @@ fn is_plain_segment(segment: &[u8]) -> bool {
 }
 
 /// Letters that can be words: of one case, or words with capitals joined (`getUserToken`).
-fn is_word(letters: &[u8]) -> bool {
+pub(super) fn is_word(letters: &[u8]) -> bool {
     /// English has few longer words; a longer run is more likely generated.
     const LENGTH_MAX: usize = 24;
     /// The minimum average length of words joined by capitals.
@@ -226,7 +281,7 @@ fn is_word(letters: &[u8]) -> bool {
 }
 
 /// A number and a unit: `16Gi`, `10ms`, `2nd`.
-fn is_measure(segment: &[u8]) -> bool {
+pub(super) fn is_measure(segment: &[u8]) -> bool {
     const UNIT_LENGTH_MAX: usize = 3;
     let digits = segment
         .iter()
@@ -254,17 +309,9 @@ fn is_numbered_word(segment: &[u8]) -> bool {
 
 /// Whether a run of letters and digits changes between lower case, upper case and digits as often as a random one.
 fn is_random_run(run: &[u8]) -> bool {
-    /// Of ten pairs of neighbours, between six and seven change kind in random letters and digits, nearly five in random hexadecimal,
-    /// and three in words joined by capitals.
-    const CHANGES_IN_100_MIN: usize = 22;
-    let kind = |byte: u8| match byte {
-        b'0'..=b'9' => 0,
-        b'A'..=b'Z' => 1,
-        _ => 2,
-    };
     let changes = run
         .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if kind(*a) != kind(*b)))
+        .filter(|pair| matches!(pair, [a, b] if kind_of(*a) != kind_of(*b)))
         .count();
     let has_digit = run.iter().any(u8::is_ascii_digit);
     let has_letter = run.iter().any(u8::is_ascii_alphabetic);
@@ -273,10 +320,24 @@ fn is_random_run(run: &[u8]) -> bool {
         && has_digit
         && has_letter
         && run.iter().all(u8::is_ascii_hexdigit);
-    is_hex
-        || run.len() >= LENGTH_MIN
-            && is_mixed
-            && changes * 100 >= CHANGES_IN_100_MIN * (run.len() - 1)
+    is_hex || run.len() >= LENGTH_MIN && is_mixed && changes_often(changes, run.len())
+}
+
+/// Whether this number of changes of kind between neighbours is as large as in random letters and digits of this length.
+pub(super) fn changes_often(changes: usize, length: usize) -> bool {
+    /// Of ten pairs of neighbours, between six and seven change kind in random letters and digits, nearly five in random hexadecimal,
+    /// and three in words joined by capitals.
+    const CHANGES_IN_100_MIN: usize = 22;
+    changes * 100 >= CHANGES_IN_100_MIN * length.saturating_sub(1)
+}
+
+/// Digits, capitals and all other bytes are different kinds.
+pub(super) fn kind_of(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => 0,
+        b'A'..=b'Z' => 1,
+        _ => 2,
+    }
 }
 
 #[cfg(test)]

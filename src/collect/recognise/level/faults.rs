@@ -305,7 +305,7 @@ pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     .any(|suffix| last.len() > suffix.len() && last.ends_with(suffix.as_bytes()));
     // `java.lang.Exception: x`, `Exception: x` of Python
     let is_general =
-        matches!(last, b"Exception" | b"Throwable") || last == b"Error" && name.len() > last.len();
+        last == b"Exception" || last == b"Throwable" || last == b"Error" && name.len() > last.len();
     let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
     ((is_exception || is_general) && is_start).then_some(name)
 }

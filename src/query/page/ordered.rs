@@ -78,37 +78,34 @@ fn is_thinned(view: &View, request: &PageRequest, page: &Page) -> bool {
         Direction::Forward => from.map_or(0, |id| id.saturating_add(1))..to.unwrap_or(u64::MAX),
     };
     let bounds = request.filter.time_bounds();
-    let mut segments = view.segments().iter().peekable();
-    while let Some(segment) = segments.next() {
+    let segments = view.segments();
+    segments.iter().enumerate().any(|(index, segment)| {
         let own = segment.ids();
         let own = own.start.max(ids.start)..own.end.min(ids.end);
-        let is_thinned = segment.is_kept() && !own.is_empty() && view.thinned_within(&own) > 0;
-        if is_thinned && may_have_been_within(segment, segments.peek().copied(), &bounds) {
-            return true;
-        }
-    }
-    false
+        segment.is_kept()
+            && !own.is_empty()
+            && view.thinned_within(&own) > 0
+            && may_have_been_within(segments.get(index..).unwrap_or_default(), &bounds)
+    })
 }
 
-/// Whether records that are left out of a segment may have been of these times. They arrived between those that remain and the
-/// next segment.
-fn may_have_been_within(
-    segment: &Segment,
-    next: Option<&Arc<Segment>>,
-    bounds: &TimeRange,
-) -> bool {
-    let times = |segment: &Segment| {
-        let blocks = segment.blocks();
-        let times = blocks.map(|block| block.summary().times.clone());
+/// Whether records that are left out of the first of these segments may have been of these times. They arrived between those that
+/// remain of it, if any do, and the next segment.
+fn may_have_been_within(segments: &[Arc<Segment>], bounds: &TimeRange) -> bool {
+    let mut times = segments.iter().map(|segment| {
+        let times = segment.blocks().map(|block| block.summary().times.clone());
         times.reduce(|a, b| *a.start().min(b.start())..=*a.end().max(b.end()))
-    };
-    let (own, next) = (times(segment), next.and_then(|next| times(next)));
-    let Some(own) = own else {
-        return true;
-    };
-    let end = next.map_or(*own.end(), |next| *own.end().max(next.start()));
-    bounds.end.is_none_or(|until| *own.start() < until)
-        && bounds.start.is_none_or(|since| since <= end)
+    });
+    let own = times.next().flatten();
+    let next = times.flatten().next();
+    let start = own.as_ref().map(|own| *own.start());
+    // `None` is before every time
+    let end = own
+        .map(|own| *own.end())
+        .max(next.map(|next| *next.start()));
+    let begins_before = |until| start.is_none_or(|start| start < until);
+    let ends_after = |since| end.is_none_or(|end| since <= end);
+    bounds.end.is_none_or(begins_before) && bounds.start.is_none_or(ends_after)
 }
 
 fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {

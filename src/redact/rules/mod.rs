@@ -1,5 +1,6 @@
 //! The table of rules, and how each kind of rule matches.
 
+mod commands;
 pub(super) mod pem;
 pub(super) mod prefix;
 pub(super) mod rule;

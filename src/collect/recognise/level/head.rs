@@ -2,6 +2,10 @@
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
 use super::head_word::{COLON, DIGIT, DOT, HeadWord, LETTER, OPEN, PAIR, SLASH, next_word};
+use super::head_word::{
+    is_counted, is_level_of_loggers, is_level_of_tools, is_pair, is_process, is_separator,
+    is_symbol, is_title, is_topic, writes_bare_levels,
+};
 use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
@@ -284,24 +288,6 @@ fn in_bare_word(
     level_names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
 }
 
-/// The words in small letters that loggers write for levels without any mark.
-fn is_level_of_loggers(word: &[u8]) -> bool {
-    static WORDS: WordSet = WordSet::new(&[
-        "debug", "info", "notice", "warn", "warning", "err", "error", "crit", "critical", "alert",
-        "emerg", "fatal",
-    ]);
-    WORDS.has(word)
-}
-
-/// Whether a word makes the level before it a part of a name: `error log rotated`, `info page written`.
-fn is_topic(word: &[u8]) -> bool {
-    static WORDS: WordSet = WordSet::new(&[
-        "log", "logs", "page", "pages", "rate", "rates", "count", "counts", "code", "codes",
-        "report", "reports",
-    ]);
-    WORDS.has(word.strip_suffix(b":").unwrap_or(word))
-}
-
 /// Monolog: `production.ERROR:` after a time.
 fn channel(word: &[u8]) -> Option<Level> {
     let at = word.iter().rposition(|&byte| byte == b'.')?;
@@ -331,18 +317,6 @@ fn celery(word: &[u8]) -> Option<Level> {
     let (first, second) = split_once(word.strip_suffix(b"]")?, b'/')?;
     let named = |word| level_names::named(word).filter(|_| is_capitals(word));
     named(first).or_else(|| named(second))
-}
-
-/// `12 FAILED, 3 passed`, `7 ERROR`: a word counted by the number before it.
-fn is_counted(word: &[u8], next: &[u8]) -> bool {
-    next.is_empty() || word.ends_with(b",")
-}
-
-/// `Error:`, `Warning:`.
-fn is_title(word: &[u8]) -> bool {
-    word.split_first().is_some_and(|(first, rest)| {
-        first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase)
-    })
 }
 
 /// Whether only a zero, zeros of other labels, or a word for nothing follow the label: `# FAIL:  0`, `error: 0`,
@@ -496,21 +470,6 @@ fn is_tag(word: &[u8]) -> bool {
     name.len() > 1 && name.iter().all(is_name) && !is_setting
 }
 
-/// npm, lerna and dpkg write levels as bare words after their names.
-fn writes_bare_levels(word: &[u8]) -> bool {
-    let name = word.strip_suffix(b":").unwrap_or(word);
-    matches!(name, b"npm" | b"lerna")
-        || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
-}
-
-/// npm also writes words such as `npm notice`, `npm verb`, `npm http`; `ERR!` is one of its own.
-fn is_level_of_tools(word: &[u8]) -> bool {
-    !matches!(
-        word,
-        b"config" | b"fail" | b"failed" | b"success" | b"note" | b"fine"
-    )
-}
-
 /// Whether a word other than a time and the name of a program may be before the level: a separator, a bracketed name, a
 /// logger, a host.
 fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> bool {
@@ -548,30 +507,6 @@ fn is_level_in_brackets(word: &[u8]) -> bool {
     inner.is_some_and(|inner| level_names::named(inner).is_some())
 }
 
-/// Pacemaker: `[12]` after the name of a program.
-fn is_process(word: &[u8]) -> bool {
-    let inner = word
-        .strip_prefix(b"[")
-        .and_then(|word| word.strip_suffix(b"]"));
-    inner.is_some_and(is_number)
-}
-
-/// A word of symbols such as arrows, bullets and frames (U+2000 to U+2FFF), or an emoji.
-fn is_symbol(word: &[u8]) -> bool {
-    if word.first().is_some_and(u8::is_ascii) {
-        return false;
-    }
-    let text = std::str::from_utf8(word).unwrap_or_default();
-    let is_one = |c: char| matches!(c, '\u{2000}'..='\u{2fff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}' | '\u{b7}');
-    !text.is_empty() && text.chars().all(is_one)
-}
-
-/// `user=x`, `postgres@db`, `[myid:1]`.
-fn is_pair(word: &[u8]) -> bool {
-    let at = word.iter().position(|byte| matches!(byte, b'=' | b'@'));
-    at.is_some_and(|at| at > 0)
-}
-
 /// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
 fn is_logger(word: &[u8], next: &[u8]) -> bool {
     static LOGGERS: WordSet = WordSet::new(&[
@@ -595,14 +530,6 @@ fn is_logger(word: &[u8], next: &[u8]) -> bool {
             .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'))
     };
     is_level && (LOGGERS.has(word) || is_qualified())
-}
-
-/// A separate `-`, `:`, `--` or the like.
-fn is_separator(word: &[u8]) -> bool {
-    !word.is_empty()
-        && word
-            .iter()
-            .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~' | b'!'))
 }
 
 fn is_stamp_word(word: HeadWord<'_>) -> bool {

@@ -1,4 +1,7 @@
-//! The words of the head of a line, each with the kinds of bytes in it: they decide which forms it may have.
+//! The words of the head of a line, each with the kinds of bytes in it: they decide which forms it may have. What a word by
+//! itself can be: a separator, a symbol, a level of a kind of programs.
+
+use crate::collect::recognise::words::{WordSet, is_number};
 
 /// A word, and the kinds of bytes in it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,4 +69,81 @@ pub(super) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<HeadWord<'a>> {
     let (text, after) = text.split_at_checked(end.unwrap_or(text.len()))?;
     *rest = after;
     Some(HeadWord { text, kinds })
+}
+
+/// The words in small letters that loggers write for levels without any mark.
+pub(super) fn is_level_of_loggers(word: &[u8]) -> bool {
+    static WORDS: WordSet = WordSet::new(&[
+        "debug", "info", "notice", "warn", "warning", "err", "error", "crit", "critical", "alert",
+        "emerg", "fatal",
+    ]);
+    WORDS.has(word)
+}
+
+/// Whether a word makes the level before it a part of a name: `error log rotated`, `info page written`.
+pub(super) fn is_topic(word: &[u8]) -> bool {
+    static WORDS: WordSet = WordSet::new(&[
+        "log", "logs", "page", "pages", "rate", "rates", "count", "counts", "code", "codes",
+        "report", "reports",
+    ]);
+    WORDS.has(word.strip_suffix(b":").unwrap_or(word))
+}
+
+/// npm, lerna and dpkg write levels as bare words after their names.
+pub(super) fn writes_bare_levels(word: &[u8]) -> bool {
+    let name = word.strip_suffix(b":").unwrap_or(word);
+    matches!(name, b"npm" | b"lerna")
+        || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
+}
+
+/// npm also writes words such as `npm notice`, `npm verb`, `npm http`; `ERR!` is one of its own.
+pub(super) fn is_level_of_tools(word: &[u8]) -> bool {
+    !matches!(
+        word,
+        b"config" | b"fail" | b"failed" | b"success" | b"note" | b"fine"
+    )
+}
+
+/// A word of symbols such as arrows, bullets and frames (U+2000 to U+2FFF), or an emoji.
+pub(super) fn is_symbol(word: &[u8]) -> bool {
+    if word.first().is_some_and(u8::is_ascii) {
+        return false;
+    }
+    let text = std::str::from_utf8(word).unwrap_or_default();
+    let is_one = |c: char| matches!(c, '\u{2000}'..='\u{2fff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}' | '\u{b7}');
+    !text.is_empty() && text.chars().all(is_one)
+}
+
+/// `user=x`, `postgres@db`, `[myid:1]`.
+pub(super) fn is_pair(word: &[u8]) -> bool {
+    let at = word.iter().position(|byte| matches!(byte, b'=' | b'@'));
+    at.is_some_and(|at| at > 0)
+}
+
+/// A separate `-`, `:`, `--` or the like.
+pub(super) fn is_separator(word: &[u8]) -> bool {
+    !word.is_empty()
+        && word
+            .iter()
+            .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~' | b'!'))
+}
+
+/// `Error:`, `Warning:`.
+pub(super) fn is_title(word: &[u8]) -> bool {
+    word.split_first().is_some_and(|(first, rest)| {
+        first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase)
+    })
+}
+
+/// `12 FAILED, 3 passed`, `7 ERROR`: a word counted by the number before it.
+pub(super) fn is_counted(word: &[u8], next: &[u8]) -> bool {
+    next.is_empty() || word.ends_with(b",")
+}
+
+/// Pacemaker: `[12]` after the name of a program.
+pub(super) fn is_process(word: &[u8]) -> bool {
+    let inner = word
+        .strip_prefix(b"[")
+        .and_then(|word| word.strip_suffix(b"]"));
+    inner.is_some_and(is_number)
 }

@@ -38,7 +38,7 @@ struct RunKinds {
     ends: Option<(u8, u8)>,
 }
 
-/// RunSums over runs and the bytes before each.
+/// Running sums over runs and the bytes before each.
 #[derive(Debug, Clone, Copy, Default)]
 struct RunSums {
     facts: RunKinds,

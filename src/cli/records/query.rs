@@ -338,7 +338,9 @@ impl Omissions {
             eprintln!("vmlog: {warning}");
         }
         if self.is_truncated {
-            eprintln!("vmlog: records after the named one have been deleted and are not shown");
+            eprintln!(
+                "vmlog: some records of this range were deleted or left out and are not shown"
+            );
         }
         if self.unreadable > 0 {
             let count = self.unreadable;

@@ -88,6 +88,9 @@ fn machine() -> TestStore {
     store
 }
 
+const LEFT_OUT: &str =
+    "vmlog: some records of this range were deleted or left out and are not shown\n";
+
 struct Bundle {
     store: TestStore,
     folder: tempfile::TempDir,
@@ -108,7 +111,12 @@ impl Bundle {
         let (code, out, error) = outcome(&command.output().unwrap());
         // `problems` exits with 1 if there are problems.
         let expected = i32::from(words[0] == "problems");
-        assert_eq!((code, error.as_str()), (Some(expected), ""), "{words:?}");
+        // A bundle has fewer records than the machine had, and `query` says so.
+        let error = match words[0] {
+            "query" => error.trim_start_matches(LEFT_OUT),
+            _ => &error,
+        };
+        assert_eq!((code, error), (Some(expected), ""), "{words:?}");
         out
     }
 }

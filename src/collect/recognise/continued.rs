@@ -284,8 +284,13 @@ impl EventKind {
     /// The kind of event that a line begins.
     fn of_head((line, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
-        if text.starts_with(b"Traceback (most recent call last)") {
+        if text.starts_with(b"Traceback (most recent call last)")
+            || stated == Some(Level::Error) && level::is_python_place(text.trim_ascii_start())
+        {
             Self::Python
+        } else if text == b"Unhandled exception:" {
+            // Dart prints the exception on the next line
+            Self::RustText
         } else if says!(text, bytes, b"Exception Group Traceback") {
             Self::Frames
         } else if level::is_node_place(text) {

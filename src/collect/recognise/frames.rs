@@ -80,6 +80,8 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
         b"... ",
         b"Stack trace:",
         b"Require stack:",
+        b"<asynchronous suspension>",
+        b"future: <Task ",
         b"PHP Stack trace:",
         b"#0 ",
         b"stack backtrace:",
@@ -110,7 +112,7 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     {
         return true;
     }
-    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
+    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`; so does Dart: `#1      main (file:///a.dart:3:5)`
     let numbered = text
         .strip_prefix(b"#")
         .or_else(|| text.strip_prefix(b"PHP   "));
@@ -119,6 +121,7 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
         && (words::contains(text, needle!(b"): "))
             || words::contains(text, needle!(b" [internal function]: "))
             || text.ends_with(b"{main}")
+            || words::contains(text, needle!(b"    "))
             || words::contains(text, needle!(b". ")))
 }
 

@@ -108,8 +108,9 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         b"CallStack (from HasCallStack):",
         b"Uncaught ",
         b"APPLICATION FAILED TO START",
+        b"exception '",
     ]);
-    if STARTS.begin(text) {
+    if STARTS.begin(text) || is_python_place(text) {
         return Some(Level::Error);
     }
     // Composer and Symfony: `  [RuntimeException]`
@@ -120,6 +121,13 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     is_elixir_exception(text).then_some(Level::Error)
+}
+
+/// Python, before an error of syntax: `  File "/app/a.py", line 3`. The frames of a traceback name a function as well.
+pub(crate) fn is_python_place(text: &[u8]) -> bool {
+    text.starts_with(b"File \"")
+        && text.last().is_some_and(u8::is_ascii_digit)
+        && words::contains(text, needle!(b"\", line "))
 }
 
 /// Ruby: `a.rb:3:in 'pay': undefined method (NoMethodError)`.
@@ -170,7 +178,7 @@ pub(crate) fn is_node_place(text: &[u8]) -> bool {
     is_line && path.is_some_and(|path| !path.contains(&b' ') && is_module(path))
 }
 
-/// `Errno::ECONNREFUSED: text`, `PG::ConnectionBad: text`, `ActiveRecord::RecordNotFound: text`.
+/// `Errno::ECONNREFUSED: text`, `PG::ConnectionBad: text`, `ActiveRecord::RecordNotFound: text`, `NoMethodError (text):`.
 pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
     const ENDS: [&str; 6] = [
         "Error",
@@ -204,7 +212,9 @@ pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
     });
     let is_error =
         name.starts_with(b"Errno::E") || ENDS.iter().any(|end| name.ends_with(end.as_bytes()));
-    (is_constant && is_error && words::contains(name, needle!(b"::"))).then_some(Level::Error)
+    let is_general = name.ends_with(b"Error") || name.ends_with(b"Exception");
+    let is_likely = bracket.is_some() && is_general || words::contains(name, needle!(b"::"));
+    (is_constant && is_error && is_likely).then_some(Level::Error)
 }
 
 /// Beginnings of the kernel's reports of serious faults.

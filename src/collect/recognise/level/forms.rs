@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 103] = [
+static FORMS: [FormRow; 105] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -92,10 +92,12 @@ static FORMS: [FormRow; 103] = [
     FormRow::new(Rule::Script, marks::script).or().says(b" at ").says(b" line ").has(b"."),
     FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"0123456789n-FtET/\xe2"),
     FormRow::new(Rule::TestFailure, faults::test_failure).says(b" FAILED"),
-    FormRow::new(Rule::Exception, faults::exception).starts(b"TE+C*UA["),
+    FormRow::new(Rule::Exception, faults::exception).starts(b"TE+C*UA[eF"),
     FormRow::new(Rule::Exception, faults::ruby_place).says(b":in ").has(b"("),
     FormRow::new(Rule::Exception, faults::node_place).starts(b"/nf").has(b":"),
     FormRow::new(Rule::Exception, faults::ruby_exception).starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"::"),
+    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Error (").says(b"):"),
+    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Exception (").says(b"):"),
     FormRow::new(Rule::Exception, faults::named_exception).says(b"Exception"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Error"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Exit"),

@@ -13,7 +13,7 @@ mod programs;
 mod system_errors;
 mod tools;
 
-pub(crate) use faults::{exception_name, is_node_place, may_name_exception};
+pub(crate) use faults::{exception_name, is_node_place, is_python_place, may_name_exception};
 pub(crate) use fields::starts_with_pair;
 
 use super::bytes::{ByteSet, may_say};

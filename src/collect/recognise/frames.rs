@@ -112,17 +112,31 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     {
         return true;
     }
-    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`; so does Dart: `#1      main (file:///a.dart:3:5)`
-    let numbered = text
-        .strip_prefix(b"#")
-        .or_else(|| text.strip_prefix(b"PHP   "));
-    let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
-    is_numbered
-        && (words::contains(text, needle!(b"): "))
-            || words::contains(text, needle!(b" [internal function]: "))
-            || text.ends_with(b"{main}")
-            || words::contains(text, needle!(b"    "))
-            || words::contains(text, needle!(b". ")))
+    is_numbered(text)
+}
+
+/// Frames with numbers, of PHP (`#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`) and Dart (`#1      main (file:///a.dart:3:5)`).
+/// BuildKit numbers its steps: `#8 0.912 E: x`, `#8 ERROR: x`.
+fn is_numbered(text: &[u8]) -> bool {
+    let after_number = |text: &[u8]| {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (digits > 0).then_some(digits)
+    };
+    if let Some(rest) = text.strip_prefix(b"PHP   ") {
+        return after_number(rest).is_some() && words::contains(rest, needle!(b". "));
+    }
+    let Some(rest) = text.strip_prefix(b"#") else {
+        return false;
+    };
+    let Some(frame) = after_number(rest).and_then(|digits| rest.get(digits..)) else {
+        return false;
+    };
+    let is_step = matches!(frame, [b' ', b'0'..=b'9', ..]) || frame.starts_with(b" ERROR: ");
+    !is_step
+        && (frame.starts_with(b"    ")
+            || frame.ends_with(b"{main}")
+            || words::contains(frame, needle!(b"): "))
+            || words::contains(frame, needle!(b" [internal function]: ")))
 }
 
 /// Frames that are not indented, of Ruby's logger (`/app/a.rb:3:in 'pay'`) and of `OCaml` (`Called from Pay in file "pay.ml", line 3`).

@@ -113,20 +113,10 @@ fn forward_auth(raw: &RawSettings) -> Result<Option<ForwardAuth>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Micros;
-    use std::collections::BTreeMap;
+    use crate::config::tests::raw;
 
     fn check(settings: &[(&str, &str)]) -> Result<GatewayConfig, String> {
-        let environment = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let raw = RawSettings {
-            flags: BTreeMap::new(),
-            environment: environment.collect(),
-            root: true,
-            now: Micros::now(),
-        };
-        GatewayConfig::check(&raw).map_err(|error| error.to_string())
+        GatewayConfig::check(&raw(settings)).map_err(|error| error.to_string())
     }
 
     const REGISTRY: (&str, &str) = ("LOG_GATEWAY_REGISTRY", "/etc/vmlog/nodes.json");

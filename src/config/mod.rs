@@ -598,21 +598,12 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Namespaces;
+    use crate::record::Level;
 
     #[test]
     fn fingerprints_tell_of_changes_but_not_of_tokens() {
-        let prints = |pairs: &[(&str, &str)]| {
-            let environment = pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            let raw = RawSettings {
-                flags: BTreeMap::new(),
-                environment: environment.collect(),
-                root: true,
-                now: Micros::new(0),
-            };
-            raw.fingerprints()
-        };
+        let prints = |pairs: &[(&str, &str)]| raw(pairs).fingerprints();
         let token = |token: &str| prints(&[("LOG_API_TOKEN", token), ("LOG_API_RATE", "5")]);
         assert_eq!(token("a-token-of-16-chars"), token("another-token-of-16"));
         assert_ne!(
@@ -628,10 +619,8 @@ mod tests {
             BTreeMap::new()
         );
     }
-    use crate::journal::Namespaces;
-    use crate::record::Level;
-
-    fn raw(environment: &[(&str, &str)]) -> RawSettings {
+    /// Settings of root in the environment.
+    pub(super) fn raw(environment: &[(&str, &str)]) -> RawSettings {
         let environment = environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))

@@ -51,21 +51,11 @@ impl UplinkSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{RawSettings, uplink_options};
-    use crate::time::Micros;
-    use std::collections::BTreeMap;
+    use crate::config::tests::raw;
+    use crate::config::uplink_options;
 
     fn check(settings: &[(&str, &str)]) -> Result<Option<UplinkOptions>, String> {
-        let environment = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let raw = RawSettings {
-            flags: BTreeMap::new(),
-            environment: environment.collect(),
-            root: true,
-            now: Micros::now(),
-        };
-        uplink_options(&raw, Path::new("/data")).map_err(|error| error.to_string())
+        uplink_options(&raw(settings), Path::new("/data")).map_err(|error| error.to_string())
     }
 
     #[test]

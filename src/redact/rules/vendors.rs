@@ -88,7 +88,7 @@ pub(super) const VENDORS: &[Rule] = &[
         )
         .all(),
         changes: (
-            "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXX",
+            "https://hooks.slack.com/services/T00000000/B00000000/Rd3Qv3O0H845",
             "https://hooks.slack.com/services/[REDACTED]",
         ),
         spares: "GET /api/webhooks/list",

@@ -5,7 +5,7 @@ use crate::query::{Condition, Expression};
 use crate::record::{Level, Metadata, StoredRecord};
 use serde_json::{Map, Value};
 
-/// The beginning of a message is enough: the event names the record.
+/// The beginning of the first line of a message is enough: the event names the record.
 const MESSAGE_CHARS_MAX: usize = 500;
 
 /// Types of records that become events.
@@ -126,8 +126,10 @@ fn container_of_scope(unit: &str) -> Option<&str> {
 fn draft(stored: &StoredRecord, kind: &str, severity: Severity) -> Option<EventDraft> {
     let record = &stored.record;
     let (metadata, source) = (&record.metadata, record.source.as_str());
-    let message = record
-        .message
+    let lines = record.message.lines();
+    let first = lines.map(str::trim_end).find(|line| !line.is_empty());
+    let message = first
+        .unwrap_or(kind)
         .chars()
         .take(MESSAGE_CHARS_MAX)
         .collect::<String>();
@@ -163,6 +165,8 @@ fn payload(stored: &StoredRecord) -> Map<String, Value> {
     ];
     let mut payload = Map::new();
     payload.insert("record_id".to_owned(), stored.id.to_string().into());
+    let occurred_at = stored.record.timestamp.to_string();
+    payload.insert("occurred_at".to_owned(), occurred_at.into());
     payload.insert("source".to_owned(), stored.record.source.as_str().into());
     for name in KEPT {
         if let Some(value) = stored.record.metadata.get(name) {
@@ -285,7 +289,8 @@ mod tests {
         );
         assert_eq!(event.run_id.as_deref(), Some("r1"));
         assert_eq!(event.workspace_id.as_deref(), Some("ws-1"));
-        let payload = json!({"record_id": "7", "source": "devcontainer:ws-1", "exit_code": 2, "success": false});
+        let payload = json!({"record_id": "7", "occurred_at": "1970-01-01T00:00:00.000000Z", "source": "devcontainer:ws-1",
+            "exit_code": 2, "success": false});
         assert_eq!(Value::Object(event.payload.unwrap()), payload);
     }
 
@@ -307,6 +312,22 @@ mod tests {
         assert_eq!(kind("file:app", json!({"event_type": "started"})), None);
         assert_eq!(kind("event:node", json!({"event_type": "gap"})), None);
         assert_eq!(kind("file:app", json!({"problem": "not a word"})), None);
+    }
+
+    #[test]
+    fn the_message_is_the_beginning_of_the_first_line() {
+        let of = |message: &str| {
+            let mut stored = stored("system:x", Level::Error, &json!({"problem": "core_dump"}));
+            stored.record.message = message.to_owned();
+            only(&stored).unwrap().message
+        };
+        assert_eq!(
+            of("Process 7 (app) dumped core.\n\nStack trace:\n#0 main"),
+            "Process 7 (app) dumped core."
+        );
+        assert_eq!(of("\n  \nlate"), "late");
+        assert_eq!(of(&"x".repeat(501)), "x".repeat(500));
+        assert_eq!(of(" \n"), "problem.core_dump", "an event has a message");
     }
 
     #[test]

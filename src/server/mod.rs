@@ -48,6 +48,7 @@ mod wire;
 
 pub(crate) use api::export::write_csv;
 pub(crate) use api::fields::{VALUES, keys_body, values_body};
+pub(crate) use api::health::history_body;
 pub(crate) use api::patterns::{PATTERNS, patterns_body};
 pub use auth::forwarded::Network;
 pub use auth::host::is_origin;

@@ -173,6 +173,14 @@ impl Backend {
         }
     }
 
+    /// How far back a store reaches; a server says it in its readiness.
+    pub(super) fn history(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Store(store) => Some(store.history()),
+            Self::Server(_) => None,
+        }
+    }
+
     /// The folder of the store, or the URL of the server.
     pub(super) fn place(&self) -> String {
         match self {

@@ -13,8 +13,8 @@ use crate::query::{
     RunsQuery, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
-use crate::server::{PATTERNS, VALUES, keys_body, patterns_body, values_body};
-use crate::store::{self, Reader, View};
+use crate::server::{PATTERNS, VALUES, history_body, keys_body, patterns_body, values_body};
+use crate::store::{self, Reader, StoreHistory, View};
 use crate::time::Micros;
 use crate::triage;
 use serde::Serialize;
@@ -123,6 +123,10 @@ impl StoreBackend {
 
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub(super) fn history(&self) -> serde_json::Value {
+        history_body(&StoreHistory::of(&self.view))
     }
 
     pub(super) fn sources(

@@ -1,7 +1,7 @@
 //! `vmlog runs` and `vmlog run`: lists captured commands, and shows one of them with its output.
 
 use super::time::{duration, shown};
-use super::{json_argument, print};
+use super::{json_argument, one_line, print};
 use crate::cli::endpoint::{self, Backend, RunRow};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, add, flag, given, option};
@@ -128,7 +128,7 @@ fn text(rows: &[RunRow], zone: &Zone) -> String {
                 run.duration_ms.map_or_else(String::new, duration),
                 result(run),
                 run.name.clone(),
-                run.command.clone(),
+                one_line(&run.command),
             ]
         })
         .collect();

@@ -88,15 +88,26 @@ fn of_backend(backend: &mut Backend) -> Result<Value, Failure> {
             readiness["url"] = place.into();
             json!({"server": readiness})
         }
-        None => json!({"store": place}),
+        None => json!({"store": place, "history": backend.history()}),
     };
     status["records"] = records(backend)?;
+    if let Some(oldest) = history(&status).map(|history| history["oldest"].clone()) {
+        status["records"]["oldest"] = oldest;
+    }
     Ok(status)
 }
 
-/// The number of records and sources, and the ends of the log.
+/// How far back the store reaches; only tokens that see everything get it.
+fn history(status: &Value) -> Option<&Value> {
+    let found = status.pointer("/server/history");
+    let found = found.or_else(|| status.get("history"));
+    found.filter(|history| history.is_object())
+}
+
+/// The number of records and sources, and the times of the first and of the newest record.
 fn records(backend: &mut Backend) -> Result<Value, Failure> {
     let (mut sources, mut records, mut errors) = (0_u64, 0_u64, 0_u64);
+    let mut newest: Option<String> = None;
     let mut cursor: Option<String> = None;
     loop {
         let mut wanted = Parameters::new();
@@ -106,6 +117,8 @@ fn records(backend: &mut Backend) -> Result<Value, Failure> {
             sources += 1;
             records += row.count;
             errors += row.levels.get("error").copied().unwrap_or_default();
+            // RFC 3339 in UTC with microseconds: the order of the texts is that of the times
+            newest = newest.max(Some(row.last_timestamp.clone()));
         }
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -118,14 +131,14 @@ fn records(backend: &mut Backend) -> Result<Value, Failure> {
         "sources": sources,
         // a server of an earlier version does not know them
         "problems": problems::count(backend).ok(),
-        "oldest": end(backend, "forward")?,
-        "newest": end(backend, "backward")?,
+        "oldest": first(backend)?,
+        "newest": newest,
     }))
 }
 
-fn end(backend: &mut Backend, direction: &str) -> Result<Option<String>, Failure> {
+fn first(backend: &mut Backend) -> Result<Option<String>, Failure> {
     let mut wanted = Parameters::new();
-    add(&mut wanted, "direction", Some(direction));
+    add(&mut wanted, "direction", Some("forward"));
     add(&mut wanted, "limit", Some("1"));
     let page = backend.page(&wanted)?;
     Ok(page
@@ -169,7 +182,7 @@ fn text(status: &Value, zone: &Zone) -> String {
             let _ = writeln!(out, "reach    {oldest} to {newest}");
         }
     }
-    if let Some(history) = status.pointer("/server/history") {
+    if let Some(history) = history(status) {
         out.push_str(&history_lines(history, zone));
     }
     if let Some(count) = status.pointer("/records/problems").and_then(Value::as_u64) {

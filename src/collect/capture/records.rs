@@ -7,6 +7,7 @@ use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// The metadata of every record of a run.
@@ -146,7 +147,7 @@ impl RunRecords {
         let level = if success { Level::Info } else { Level::Error };
         let message = format!(
             "ended: {}: {}",
-            self.what(),
+            self.brief(),
             end.map_or(INTERRUPTED.to_owned(), ending)
         );
         let mut record = self.record(time, level, "process_end", message);
@@ -166,6 +167,23 @@ impl RunRecords {
     fn what(&self) -> &str {
         let RunStart { name, command, .. } = &self.start;
         if command.is_empty() { name } else { command }
+    }
+
+    /// The command as the message of its end says it: the start has said the whole, which may be a script of many lines.
+    fn brief(&self) -> Cow<'_, str> {
+        let whole = self.what();
+        let first = whole.lines().next().unwrap_or_default();
+        let end = first.char_indices().nth(BRIEF_CHARS_MAX);
+        if end.is_none() && first.len() == whole.len() {
+            return Cow::Borrowed(whole);
+        }
+        let name = self.start.name.as_str();
+        let program = first.split_whitespace().next().unwrap_or_default();
+        if !name.is_empty() && name != program && !program.ends_with(&format!("/{name}")) {
+            return Cow::Borrowed(name);
+        }
+        let brief = first.get(..end.map_or(first.len(), |(at, _)| at));
+        Cow::Owned(format!("{}\u{2026}", brief.unwrap_or_default()))
     }
 
     fn describe(&self, metadata: &mut Metadata) {
@@ -196,6 +214,9 @@ impl RunRecords {
 
 /// The text between head and tail. Do not change it: other systems search for it.
 const TRUNCATED: &str = "[output truncated: command exceeded log capture limit]";
+
+/// A line of a terminal has room for it and for how the command ended.
+const BRIEF_CHARS_MAX: usize = 100;
 
 const INTERRUPTED: &str = "interrupted, its end was not recorded";
 
@@ -283,6 +304,34 @@ mod tests {
         assert_eq!(level(Stream::Output, "hello"), Level::Info);
         assert_eq!(level(Stream::Stderr, "[DEBUG] hello"), Level::Debug);
         assert_eq!(level(Stream::Stdout, "ERROR: hello"), Level::Error);
+    }
+
+    #[test]
+    fn the_end_of_a_script_has_its_name_or_its_beginning() {
+        let of = |name: &str, command: &str| {
+            let mut run = voice("build");
+            (run.start.name, run.start.command) = (name.to_owned(), command.to_owned());
+            let message = run.ended(None, Micros::new(1), None).message;
+            let said = message.strip_prefix("ended: ").unwrap();
+            said.strip_suffix(&format!(": {INTERRUPTED}"))
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(of("bash", "bash -c 'a\nb'"), "bash -c 'a\u{2026}");
+        assert_eq!(of("bash", "/bin/bash -c 'a\nb'"), "/bin/bash -c 'a\u{2026}");
+        assert_eq!(
+            of("postCreateCommand", "bash -c 'a\nb'"),
+            "postCreateCommand"
+        );
+        assert_eq!(
+            of("postCreateCommand", "bash post.sh"),
+            "bash post.sh",
+            "short"
+        );
+        let long = "\u{e9}".repeat(101);
+        assert_eq!(of("", &long), format!("{}\u{2026}", "\u{e9}".repeat(100)));
+        assert_eq!(of("", &long[..200]), long[..200], "just fits");
+        assert_eq!(of("setup", ""), "setup");
     }
 
     #[test]

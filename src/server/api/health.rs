@@ -30,12 +30,13 @@ pub(in crate::server) async fn ready(
             answer["collectors"] = collectors.into();
         }
         let history = tokio::task::spawn_blocking(app.records.history());
-        answer["history"] = history_of(&history.await.map_err(|_| ApiError::internal())?);
+        answer["history"] = history_body(&history.await.map_err(|_| ApiError::internal())?);
     }
     Ok(reply::json(&answer))
 }
 
-fn history_of(history: &StoreHistory) -> Value {
+/// How far back the store reaches, and what fills it.
+pub(crate) fn history_body(history: &StoreHistory) -> Value {
     let text = |time: Option<Micros>| time.map(|time| time.to_string());
     let largest = history.largest_source.as_ref();
     json!({

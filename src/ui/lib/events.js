@@ -20,8 +20,14 @@ export function typeChoices(types) {
   return [...families].flatMap(([family, members]) => [...(members > 1 ? [`${family}*`] : []), ...known.filter((type) => type.startsWith(family))]);
 }
 
-/** Events of two pages, newest first, each once. @param {readonly Event[]} a @param {readonly Event[]} b */
+/** When it happened: an event of a record that vmlog read later says so. @param {Event} event @returns {number} milliseconds */
+export function timeOf(event) {
+  const ms = Date.parse(String(event.payload?.occurred_at ?? ""));
+  return Number.isNaN(ms) ? Date.parse(event.created_at) : ms;
+}
+
+/** Events of two pages, the newest first, each once. @param {readonly Event[]} a @param {readonly Event[]} b */
 export function mergedEvents(a, b) {
   const known = new Map([...a, ...b].map((event) => [event.id, event]));
-  return [...known.values()].sort((x, y) => (x.id < y.id ? 1 : -1));
+  return [...known.values()].sort((x, y) => timeOf(y) - timeOf(x) || (x.id < y.id ? 1 : -1));
 }

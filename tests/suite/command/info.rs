@@ -191,13 +191,42 @@ fn status_of_a_store_shows_its_content() {
     assert_eq!(
         status,
         format!(
-            "store    {}\nrecords  8 from 3 sources, 3 errors\nreach    2026-02-17 14:30:00 to 2026-02-17 14:31:13\nproblems 0\n",
+            "store    {}\nrecords  8 from 3 sources, 3 errors\nreach    2026-02-17 14:30:00 to 2026-02-17 14:31:13\nlargest  devcontainer:web with 5 records\nproblems 0\n",
             store.path().display()
         )
     );
     let status = as_json(&mut on(&store, &["status", "--json"]));
     assert_eq!(status["records"]["count"], 8);
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+}
+
+/// The journal of the boots before is often read after the first records of today.
+#[test]
+fn status_reaches_to_the_earliest_time_not_to_the_first_id() {
+    let mut store = TestStore::new(100_000);
+    let at = |seconds| record(seconds, "system:ssh", Level::Info, "a line", &json!({}));
+    store.append(vec![at(500), at(900), at(100), at(700)]);
+    let status = printed(&mut on(&store, &["status", "--utc"]));
+    assert!(
+        status.contains("\nreach    2026-02-17 14:31:40 to 2026-02-17 14:45:00\n"),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_script_of_many_lines_is_one_row() {
+    let mut store = TestStore::new(100_000);
+    let metadata = json!({"event_type": "process_start", "run_id": FIRST, "name": "setup", "command": "sh -c 'a\n  b'"});
+    store.append(vec![record(
+        0,
+        "devcontainer:web",
+        Level::Info,
+        "x",
+        &metadata,
+    )]);
+    let runs = printed(&mut on(&store, &["runs", "--utc"]));
+    assert_eq!(runs.lines().count(), 2, "{runs}");
+    assert!(runs.ends_with("  sh -c 'a\n"), "{runs}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mergedEvents, scopesOf, typeChoices } from "../../../src/ui/lib/events.js";
+import { mergedEvents, scopesOf, timeOf, typeChoices } from "../../../src/ui/lib/events.js";
 import { lane } from "../../../src/ui/lib/histogram.js";
 
 /** @param {string} id @param {object} [more] */
@@ -21,6 +21,13 @@ test("an event is about its IDs", () => {
 test("pages of events are put together, newest first and each once", () => {
   const ids = mergedEvents([event("05"), event("03")], [event("09"), event("05"), event("01")]).map(({ id }) => id);
   assert.deepEqual(ids, ["09", "05", "03", "01"]);
+});
+
+test("events are in the order in which they happened, which may not be that in which they were read", () => {
+  const late = event("09", { payload: { occurred_at: "2026-02-17T12:00:00.000000Z" } });
+  assert.equal(timeOf(late), Date.UTC(2026, 1, 17, 12));
+  assert.equal(timeOf(event("01", { payload: { occurred_at: "no time" } })), Date.UTC(2026, 1, 17, 14, 30, 15));
+  assert.deepEqual(mergedEvents([late], [event("03"), event("05")]).map(({ id }) => id), ["05", "03", "09"]);
 });
 
 test("a lane is to the scale of its own busiest bucket, with errors that can be seen", () => {

@@ -4,7 +4,7 @@
 const ORIGIN = new Set([
   "about_unit", "boot_id", "command", "container_id", "container_id_full", "container_name", "continues", "event_id", "event_type", "facility", "file", "gid",
   "hostname", "identifier", "image", "image_name", "instance", "invocation_id", "job_result", "level", "machine_id", "message_base64", "message_bytes",
-  "message_id", "module", "name", "pid", "priority", "redacted", "run_id", "span_id", "stage", "stated_time", "step", "stream", "syslog_pid", "time", "timestamp",
+  "message_id", "module", "name", "pid", "priority", "problem", "problem_subject", "redacted", "run_id", "span_id", "stage", "stated_time", "step", "stream", "syslog_pid", "time", "timestamp",
   "transport", "uid", "unit", "user_unit", "workspace", "category", "fields_left_out", "original_source", "seq",
 ]);
 /** Shown first. */

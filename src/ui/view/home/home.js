@@ -22,10 +22,8 @@ import { Startup } from "./story.js";
 
 /** @typedef {import("../../core/state.js").Problem} Problem */
 
-/** Problems that are listed before "more", on a low screen and on others. */
-const SHOWN_LOW = 2;
-const SHOWN = 4;
-const LOW_PX = 700;
+/** Problems that are listed before "more", by the height of the window: half of it at least is for the records. */
+const SHOWN = /** @type {const} */ ([[700, 2], [900, 4], [Infinity, 7]]);
 const AGAIN_MS = 15_000;
 /** The startup is loaded again while it is in progress. */
 const FRESH_MS = 30 * 60_000;
@@ -66,7 +64,7 @@ export function Home() {
   const booted = (boots.value ?? []).length > 0 || Boolean(told?.sinceBoot);
   const since = boots.value?.[0]?.first ?? (told?.sinceBoot ? new Date(told.startMs).toISOString() : null) ?? found?.since ?? null;
   const unfolded = preferences.value.problems && list.length > 0;
-  const few = innerHeight < LOW_PX ? SHOWN_LOW : SHOWN;
+  const few = SHOWN.find(([below]) => innerHeight < below)?.[1] ?? 0;
   const listed = all.value ? list : list.slice(0, few);
   const worst = list.some(({ severity }) => severity === "error") ? "bad" : list.length > 0 ? "doubtful" : "well";
   const started = told && told.steps.length > 0;
@@ -112,9 +110,11 @@ const oneLine = (text) => masked(stripped(text)).text.replace(/\s+/g, " ").trim(
 function Details({ problem }) {
   const of = runOf(problem, story.value?.all ?? []);
   const { cause, context } = problem;
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => box.current?.scrollIntoView({ block: "nearest" }), []);
   const lines = [...context, ...(cause && !context.some(({ id }) => id === cause.id) ? [cause] : [])].sort((a, b) => Number(a.id) - Number(b.id));
   const place = Number(cause?.id ?? problem.first_id);
-  return html`<div class="problem-details">
+  return html`<div class="problem-details" ref=${box}>
     ${of ? html`<${LastLines} run=${of} most=${3} />` : lines.length > 0 ? html`<div class="last-lines" tabindex="0" role="group" aria-label="Records around the cause">${lines.map((line) =>
     html`<div key=${line.id} class=${line.id === cause?.id ? "chosen" : ""}><i aria-hidden="true">${line.id === cause?.id ? "\u2192" : ""}</i><span>${oneLine(line.message)}</span></div>`)}</div>` : null}
     <div class="actions">

@@ -3,8 +3,9 @@
 import { useEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
+import * as api from "../../core/api.js";
 import { copy } from "../../core/clipboard.js";
-import { filter, go, preferences, refine, route, run, runs } from "../../core/state.js";
+import { features, filter, go, preferences, refine, route, run, runs } from "../../core/state.js";
 import { loadRuns, moreRuns } from "../../data/runs.js";
 import { EVERYTHING } from "../../lib/query/filter.js";
 import { fieldTerm } from "../../lib/query/terms.js";
@@ -96,6 +97,17 @@ const REASON_LINES = 100;
 const reasons = new Map();
 const REASONS_MAX = 200;
 
+/** The cause that the server found; servers that find no problems leave it to the last lines. @param {string} id @returns {Promise<string>} */
+async function reasonOf(id) {
+  if (features.peek().problems !== false) {
+    const found = await api.problems([["kind", "run_failed"], ["where", `run_id=${id}`], ["limit", "1"]]).catch(() => null);
+    const cause = found?.list[0]?.cause;
+    if (cause) return cause.message.split("\n")[0] ?? "";
+  }
+  const lines = await lastLines(id, REASON_LINES);
+  return telling(lines.flatMap((entry) => entry.message.split("\n")), 1)[0]?.text ?? "";
+}
+
 /** The line that says why a run failed, loaded when it comes into view. @param {{run: Run}} props */
 function Reason({ run: one }) {
   const holder = useRef(/** @type {HTMLSpanElement | null} */ (null));
@@ -106,8 +118,7 @@ function Reason({ run: one }) {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
       if (reasons.size >= REASONS_MAX) reasons.delete(reasons.keys().next().value ?? "");
-      const known = reasons.get(key) ?? lastLines(one.id, REASON_LINES)
-        .then((found) => telling(found.flatMap((entry) => entry.message.split("\n")), 1)[0]?.text ?? "").catch(() => "");
+      const known = reasons.get(key) ?? reasonOf(one.id).catch(() => "");
       reasons.set(key, known);
       known.then((line) => { text.value = masked(stripped(line)).text; });
     });

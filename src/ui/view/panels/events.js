@@ -5,7 +5,7 @@ import { useSignal } from "../../vendor/signals.js";
 import * as api from "../../core/api.js";
 import { openContext } from "../../core/actions.js";
 import { go, learn, preferences, route } from "../../core/state.js";
-import { mergedEvents, scopesOf, typeChoices } from "../../lib/events.js";
+import { mergedEvents, scopesOf, timeOf, typeChoices } from "../../lib/events.js";
 import { count } from "../../lib/histogram.js";
 import { EVERYTHING } from "../../lib/query/filter.js";
 import { payload } from "../../lib/text/fields.js";
@@ -18,7 +18,7 @@ import { html, Icon } from "../html.js";
 const PAGE_EVENTS = 100;
 const AGAIN_MS = 10_000;
 /** Parts of a payload that the message or the scope say. */
-const SAID = ["record_id", "source", "problem_subject", "success"];
+const SAID = ["occurred_at", "record_id", "source", "problem_subject", "success"];
 
 /** What has been seen, so that a filter still offers the others. @type {Map<string, Event>} */
 const known = new Map();
@@ -48,7 +48,7 @@ export function Events() {
       learn({ events: true });
       note(page.events);
       if (anew) before.value = page.nextBefore;
-      list.value = anew ? page.events : mergedEvents(list.peek() ?? [], page.events);
+      list.value = mergedEvents(anew ? [] : list.peek() ?? [], page.events);
       problem.value = null;
     } catch (error) {
       if (signal.aborted) return;
@@ -111,10 +111,10 @@ function Days({ list }) {
   /** @type {Map<string, Event[]>} */
   const days = new Map();
   for (const event of list) {
-    const key = day(Date.parse(event.created_at), utc);
+    const key = day(timeOf(event), utc);
     days.set(key, [...(days.get(key) ?? []), event]);
   }
-  return [...days].map(([key, of]) => html`<section key=${key}><h3>${longDay(Date.parse(of[0]?.created_at ?? ""), utc)}</h3>
+  return [...days].map(([key, of]) => html`<section key=${key}><h3>${of[0] ? longDay(timeOf(of[0]), utc) : ""}</h3>
     <ol class="timeline">${of.map((event) => html`<${Line} key=${event.id} event=${event} />`)}</ol></section>`);
 }
 
@@ -122,11 +122,11 @@ function Days({ list }) {
 function Line({ event }) {
   const { type, severity, message } = event;
   const { utc } = preferences.value;
-  const ms = Date.parse(event.created_at);
+  const ms = timeOf(event);
   const record = String(event.payload?.record_id ?? "");
   const details = payload(/** @type {Record<string, unknown>} */ (maskedValue(event.payload ?? {})), SAID);
   return html`<li class=${`event ${severity}`}>
-    <time dateTime=${event.created_at} title=${stamp(ms, utc)}>${clock(ms, utc).slice(0, 8)}</time>
+    <time dateTime=${new Date(ms).toISOString()} title=${stamp(ms, utc)}>${clock(ms, utc).slice(0, 8)}</time>
     <i class="severity" aria-hidden="true"></i>
     <div class="event-what"><p>${severity === "info" ? null : html`<span class="offscreen">${severity}: </span>`}${masked(message).text}</p>
       <p class="event-of"><button class="link" title="Only events of this type" onClick=${() => go({ type }, { replace: true })}><code>${type}</code></button>

@@ -12,16 +12,15 @@ import { html, Icon } from "../html.js";
 const AGAIN_MS = 5_000;
 
 /** @typedef {{running?: boolean, read?: number, stored?: number, filtered?: number, gaps?: number, errors?: number, notFollowed?: number, lagSeconds?: number}} CollectorState */
-/** @typedef {{ready: any, metrics: Map<string, number>, oldest: import("../../lib/types.js").Entry | null, error: string}} Known */
+/** @typedef {{ready: any, metrics: Map<string, number>}} Known */
 
 /** @returns {Promise<Known>} */
 async function look() {
-  const [ready, metrics, oldest] = await Promise.all([
+  const [ready, metrics] = await Promise.all([
     api.readiness(),
     api.open("metrics", []).then((answer) => answer.text()).then(metricsOf, () => new Map()),
-    api.page([["direction", "forward"], ["limit", "1"]]).then((page) => page.entries[0] ?? null, () => null),
   ]);
-  return { ready, metrics, oldest, error: "" };
+  return { ready, metrics };
 }
 
 export function StatusView() {
@@ -38,7 +37,8 @@ export function StatusView() {
   }, []);
   const { utc } = preferences.value;
   if (!known.value) return html`<section class="panel status-view" tabindex="0" aria-label="Status"><p class="quiet pad" role="status">${failed.value || "Loading\u2026"}</p></section>`;
-  const { ready, metrics, oldest } = known.value;
+  const { ready, metrics } = known.value;
+  const { oldest, completeSince, thinned, largestSource } = ready.history ?? {};
   const collectors = /** @type {[string, CollectorState][]} */ (Array.isArray(ready.collectors) ? [] : Object.entries(ready.collectors ?? {}));
   const of = (/** @type {string} */ name) => metrics.get(name);
   const [records, size, segments, tails] = [of("vmlog_store_records"), of("vmlog_store_bytes"), of("vmlog_store_segments"), of("vmlog_tail_clients")];
@@ -50,7 +50,9 @@ export function StatusView() {
       ${records === undefined ? null : html`<div><dt>Records</dt><dd>${number(records)}</dd></div>`}
       ${size === undefined ? null : html`<div><dt>On disk</dt><dd>${bytes(size)}</dd></div>`}
       ${segments === undefined ? null : html`<div><dt>Segments</dt><dd>${number(segments)}</dd></div>`}
-      ${oldest ? html`<div><dt>Oldest record</dt><dd>${stamp(oldest.ms, utc)}</dd></div>` : null}
+      ${oldest ? html`<div><dt>Oldest record</dt><dd>${stamp(Date.parse(oldest), utc)}</dd></div>` : null}
+      ${largestSource && records ? html`<div><dt>Largest source</dt><dd>${largestSource.source}, ${Math.round(largestSource.records / records * 100)} %</dd></div>` : null}
+      ${thinned && completeSince ? html`<div><dt>Thinned out</dt><dd title="Evidence is kept: errors, problems, runs, the newest records of each source">${count(thinned, "record")} before ${stamp(Date.parse(completeSince), utc)}</dd></div>` : null}
       ${current ? html`<div><dt>Machine started</dt><dd>${ago(Date.parse(current.first), Date.now())}</dd></div>` : null}
       ${tails === undefined ? null : html`<div><dt>Live clients</dt><dd>${number(tails)}</dd></div>`}
     </dl>

@@ -1,5 +1,6 @@
 // The time range: a button that says it, and the dialog to choose it.
 
+import { useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import { boots, dialog, filter, preferences, prefer, ranged, refine } from "../../core/state.js";
 import { count } from "../../lib/histogram.js";
@@ -88,9 +89,9 @@ function Custom() {
     tried.value = true;
     if (!wrong) choose({ start: start.value, end: end.value, boot: start.value || end.value ? "" : "all" });
   };
-  const field = (/** @type {string} */ label, /** @type {typeof from} */ value, /** @type {ReturnType<typeof preview>} */ meant, /** @type {string} */ hint) => html`<label class="field"><span>${label}</span>
-    <input type="text" value=${value.value} placeholder=${hint} autocomplete="off" spellcheck=${false} aria-describedby="time-hint" aria-invalid=${tried.value && !meant.ok}
-      onInput=${(/** @type {Event} */ event) => { value.value = /** @type {HTMLInputElement} */ (event.target).value; }} /><small>${meant.ok ? meant.said : ""}</small></label>`;
+  const field = (/** @type {string} */ label, /** @type {typeof from} */ value, /** @type {ReturnType<typeof preview>} */ meant, /** @type {string} */ hint) => html`<div class="field"><label for=${`time-${label}`}>${label}</label>
+    <span class="dated"><input type="text" id=${`time-${label}`} value=${value.value} placeholder=${hint} autocomplete="off" spellcheck=${false} aria-describedby="time-hint" aria-invalid=${tried.value && !meant.ok}
+      onInput=${(/** @type {Event} */ event) => { value.value = /** @type {HTMLInputElement} */ (event.target).value; }} /><${Calendar} value=${value} name=${label} /></span><small>${meant.ok ? meant.said : ""}</small></div>`;
   return html`<form onSubmit=${apply}>
     ${field("From", from, start, "oldest record")}
     ${field("To", to, end, "now")}
@@ -105,6 +106,24 @@ function Custom() {
       <button class="primary" type="submit">Apply</button>
     </div>
   </form>`;
+}
+
+/** A day and a time of the browser's own calendar, written into the field. @param {{value: import("../../vendor/signals.js").Signal<string>, name: string}} props */
+function Calendar({ value, name }) {
+  const { utc } = preferences.value;
+  const picker = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const open = () => {
+    const input = picker.current;
+    if (!input) return;
+    const ms = boundMs(preview(value.peek(), utc).value, Date.now()) ?? Date.now();
+    input.value = stamp(ms, utc).slice(0, 16).replace(" ", "T");
+    input.showPicker();
+  };
+  const take = () => {
+    if (picker.current?.value) value.value = picker.current.value.replace("T", " ");
+  };
+  return html`<button type="button" class="plain" title="Calendar" aria-label=${`${name}: calendar`} onClick=${open}><${Icon} name="calendar" /></button>
+    <input type="datetime-local" ref=${picker} tabindex="-1" aria-hidden="true" onInput=${take} />`;
 }
 
 const SPANS = /** @type {const} */ ([["30 s", 30], ["5 min", 300], ["30 min", 1800]]);

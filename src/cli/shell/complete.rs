@@ -1,12 +1,13 @@
 //! `vmlog complete`: candidates for a word, for shell completions. It is hidden, prints one candidate per line and
 //! never fails, because a shell cannot show an error during completion.
 
-use crate::cli::endpoint::{self, Backend};
+use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, add};
 use crate::cli::terminal::escape::is_harmless;
 use crate::cli::terminal::output::StandardOutput;
 use crate::journal::{Journal, JournalOptions};
+use crate::record::Level;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use std::collections::BTreeSet;
@@ -32,6 +33,11 @@ pub(in crate::cli) fn command() -> Command {
                     "journal-units",
                     "runs",
                     "fields",
+                    "keys",
+                    "levels",
+                    "boots",
+                    "windows",
+                    "expressions",
                 ]))
                 .help("What to complete"),
         )
@@ -64,6 +70,11 @@ fn candidates(matches: &ArgMatches, kind: &str, word: &str) -> Result<BTreeSet<S
         "journal-units" => return Ok(journal_units(word)),
         "runs" => runs(&mut Backend::open(matches)?)?,
         "fields" => fields(&mut Backend::open(matches)?, word)?,
+        "keys" => keys(&mut Backend::open(matches)?)?,
+        "levels" => return Ok(levels(word)),
+        "boots" => boots(&mut Backend::open(matches)?)?,
+        "windows" => windows(&mut Backend::open(matches)?)?,
+        "expressions" => expressions(&mut Backend::open(matches)?, word)?,
         "units" => units(&mut Backend::open(matches)?)?,
         _ => sources(&mut Backend::open(matches)?, word)?,
     };
@@ -109,14 +120,82 @@ fn fields(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure
         let values = backend.values(key.trim_end_matches('!'))?.into_iter();
         return Ok(values.map(|(value, _)| format!("{key}={value}")).collect());
     }
+    let keys = keys(backend)?.into_iter();
+    Ok(keys.map(|key| format!("{key}=")).collect())
+}
+
+fn keys(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
     let mut parameters = Parameters::new();
     add(&mut parameters, "limit", Some(SAMPLE_RECORDS));
     let page = backend.page(&parameters)?;
     let keys = page.entries.iter().flat_map(|stored| {
         let keys = stored.record.metadata.iter();
-        keys.map(|(key, _)| format!("{key}="))
+        keys.map(|(key, _)| key.to_owned())
     });
     Ok(keys.collect())
+}
+
+/// Levels, also as the last of a list.
+fn levels(word: &str) -> BTreeSet<String> {
+    let (before, last) = word.split_at(word.rfind(',').map_or(0, |at| at + 1));
+    let names = Level::ALL.iter().map(|level| level.as_str());
+    names
+        .filter(|name| name.starts_with(last))
+        .map(|name| format!("{before}{name}"))
+        .collect()
+}
+
+fn boots(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
+    let answer = backend.answer(JsonQuestion::Boots, &Parameters::new())?;
+    let boots = answer["boots"].as_array().into_iter().flatten();
+    let indexes = boots.map(|boot| boot["index"].to_string());
+    Ok(indexes.chain(["all".to_owned()]).collect())
+}
+
+/// What `vmlog compare` takes: boots and runs.
+fn windows(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
+    let boots = boots(backend)?.into_iter().filter(|boot| boot != "all");
+    let mut found: BTreeSet<String> = boots.map(|boot| format!("boot:{boot}")).collect();
+    let page = backend.runs(&Parameters::new())?;
+    found.extend(page.rows.iter().map(|run| format!("run:{}", run.id)));
+    Ok(found)
+}
+
+/// Terms of an expression: keys and, after `KEY:`, the values of that key. A word that starts with `-` excludes what it matches.
+fn expressions(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure> {
+    let term = word.strip_prefix('-').unwrap_or(word);
+    let found: BTreeSet<String> = match term.split_once(':') {
+        None => {
+            let of_records = ["level", "source"].map(str::to_owned);
+            let keys = keys(backend)?.into_iter().chain(of_records);
+            keys.map(|key| format!("{key}:")).collect()
+        }
+        Some(("source", _)) => {
+            let sources = sources(backend, "")?.into_iter();
+            let sources = sources.map(|name| match name.strip_suffix(':') {
+                Some(kind) => format!("source:{kind}:*"),
+                None => format!("source:{name}"),
+            });
+            sources.collect()
+        }
+        Some(("level", level)) => {
+            let levels = levels(level).into_iter();
+            levels.map(|level| format!("level:{level}")).collect()
+        }
+        Some((key, _)) => {
+            let values = backend.values(key)?.into_iter();
+            let plain = values.filter(|(value, _)| is_plain(value));
+            plain.map(|(value, _)| format!("{key}:{value}")).collect()
+        }
+    };
+    let sign = if term.len() < word.len() { "-" } else { "" };
+    Ok(found.into_iter().map(|it| format!("{sign}{it}")).collect())
+}
+
+/// Whether neither a shell nor an expression needs quotes for this value.
+fn is_plain(value: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._@+-".contains(&byte);
+    !value.is_empty() && value.bytes().all(is_plain)
 }
 
 /// Units in the journal of this machine.

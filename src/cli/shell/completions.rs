@@ -69,7 +69,16 @@ _vmlog_with_log() {
         -s|--source) kind=sources ;;
         -u|--unit) if [ "${COMP_WORDS[1]}" = journal ]; then kind=journal-units; else kind=units; fi ;;
         -w|--where) kind=fields ;;
-        run) if [ "${COMP_WORDS[1]}" = run ]; then kind=runs; fi ;;
+        -l|--level|--levels) kind=levels ;;
+        -b|--boot) kind=boots ;;
+        -*) ;;
+        *) case "${COMP_WORDS[1]} $word" in
+            *" -"*) ;;
+            "run "*) if [ "$previous" = run ]; then kind=runs; fi ;;
+            "compare "*) kind=windows ;;
+            "fields "*) if [ "$previous" = fields ]; then kind=keys; else kind=expressions; fi ;;
+            "query "*|"tail "*|"export "*|"sources "*|"patterns "*|"problems "*) kind=expressions ;;
+            esac ;;
     esac
     if [ -z "$kind" ]; then
         _vmlog "$@"
@@ -92,7 +101,7 @@ complete -F _vmlog_with_log -o bashdefault -o default vmlog
 
 const FISH: &str = r"# candidates from the log itself
 function __vmlog_log
-    vmlog complete $argv[1] (commandline -ct) 2>/dev/null
+    vmlog complete $argv[1] (string replace -r '^--[a-z-]+=' '' -- (commandline -ct)) 2>/dev/null
 end
 function __vmlog_in
     __fish_seen_subcommand_from $argv
@@ -102,13 +111,32 @@ complete -c vmlog -n '__vmlog_in query tail export sources' -s u -l unit -x -a '
 complete -c vmlog -n '__vmlog_in query tail export sources' -s w -l where -x -a '(__vmlog_log fields)'
 complete -c vmlog -n '__vmlog_in journal' -s u -l unit -x -a '(__vmlog_log journal-units)'
 complete -c vmlog -n '__vmlog_in run' -x -a '(__vmlog_log runs)'
+complete -c vmlog -n '__vmlog_in query tail export sources patterns fields problems' -s l -l level -x -a '(__vmlog_log levels)'
+complete -c vmlog -n '__vmlog_in query tail export sources patterns fields problems' -l levels -x -a '(__vmlog_log levels)'
+complete -c vmlog -n '__vmlog_in query tail export sources patterns fields problems' -s b -l boot -x -a '(__vmlog_log boots)'
+complete -c vmlog -n '__vmlog_in query tail export sources patterns problems' -f -a '(__vmlog_log expressions)'
+complete -c vmlog -n '__vmlog_in fields' -f -a '(__vmlog_log keys)'
+complete -c vmlog -n '__vmlog_in compare' -f -a '(__vmlog_log windows)'
 ";
 
 /// The parser's script completes these values with file names; ours are from the log.
-const ZSH_VALUES: [(&str, &str); 3] = [
+const ZSH_VALUES: [(&str, &str); 6] = [
     (":SOURCE:_default", ":SOURCE:_vmlog_sources"),
     (":UNIT:_default", ":UNIT:_vmlog_units"),
     (":KEY=VALUE:_default", ":KEY=VALUE:_vmlog_fields"),
+    (":LEVEL:_default", ":LEVEL:_vmlog_levels"),
+    (":LEVELS:_default", ":LEVELS:_vmlog_levels"),
+    // The only optional ID.
+    ("::ID:_default", "::ID:_vmlog_boots"),
+];
+
+/// The same for arguments without a flag, by the beginning of their lines.
+const ZSH_ARGUMENTS: [(&str, &str); 5] = [
+    ("':id -- ", "_vmlog_runs"),
+    ("'::key -- ", "_vmlog_keys"),
+    ("'::text -- ", "_vmlog_expressions"),
+    ("':a -- ", "_vmlog_windows"),
+    ("':b -- ", "_vmlog_windows"),
 ];
 
 const ZSH: &str = r#"# candidates from the log itself
@@ -122,6 +150,11 @@ _vmlog_sources() { _vmlog_log sources }
 _vmlog_units() { if [[ "${words[1]}" = journal* ]]; then _vmlog_log journal-units; else _vmlog_log units; fi }
 _vmlog_fields() { _vmlog_log fields }
 _vmlog_runs() { _vmlog_log runs }
+_vmlog_keys() { _vmlog_log keys }
+_vmlog_levels() { _vmlog_log levels }
+_vmlog_boots() { _vmlog_log boots }
+_vmlog_windows() { _vmlog_log windows }
+_vmlog_expressions() { _vmlog_log expressions }
 "#;
 
 /// Inserts the functions after the first line, which tells zsh the name of the command.
@@ -130,12 +163,13 @@ fn zsh(script: &str) -> String {
     for (files, log) in ZSH_VALUES {
         script = script.replace(files, log);
     }
-    // The only argument of `vmlog run`.
     let lines = script.lines().map(|line| {
-        if line.contains("':id -- ") || line.contains("\":id -- ") {
-            line.replace(":_default", ":_vmlog_runs")
-        } else {
-            line.to_owned()
+        let of = ZSH_ARGUMENTS
+            .iter()
+            .find(|(start, _)| line.starts_with(start));
+        match of {
+            Some((_, log)) => line.replace(":_default", &format!(":{log}")),
+            None => line.to_owned(),
         }
     });
     let script: Vec<String> = lines.collect();

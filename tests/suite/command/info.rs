@@ -11,7 +11,7 @@ use vmlog::record::{Level, Record};
 use vmlog::time::Micros;
 
 const NOON: i64 = 1_771_338_600_000_000;
-const FIRST: &str = "01kj5p4zhs0g5cv2tnmq83y7re";
+pub(super) const FIRST: &str = "01kj5p4zhs0g5cv2tnmq83y7re";
 const SECOND: &str = "01kj5p4zht0g5cv2tnmq83y7re";
 
 fn record(seconds: i64, source: &str, level: Level, message: &str, metadata: &Value) -> Record {
@@ -25,7 +25,7 @@ fn record(seconds: i64, source: &str, level: Level, message: &str, metadata: &Va
 }
 
 /// A store with two boots with a unit each, and two runs of which one failed.
-fn store() -> TestStore {
+pub(super) fn store() -> TestStore {
     let mut store = TestStore::new(100_000);
     let boot = |digit: &str| json!({"boot_id": digit.repeat(32), "unit": "ssh.service"});
     let start = |id: &str| json!({"event_type": "process_start", "run_id": id, "name": "setup", "command": "npm ci"});
@@ -84,7 +84,7 @@ fn store() -> TestStore {
     store
 }
 
-fn on(store: &TestStore, words: &[&str]) -> Command {
+pub(super) fn on(store: &TestStore, words: &[&str]) -> Command {
     let mut command = vmlog(words);
     command.arg("--store").arg(store.path());
     command
@@ -336,68 +336,4 @@ fn version_is_a_line_or_json() {
         as_json(&mut vmlog(&["version", "--json"]))["version"],
         env!("CARGO_PKG_VERSION")
     );
-}
-
-#[test]
-fn candidates_for_shells_come_from_the_log() {
-    let store = store();
-    let candidates = |words: &[&str]| printed(on(&store, &["complete"]).args(words));
-    assert_eq!(
-        candidates(&["sources", "d"]),
-        "devcontainer:\ndevcontainer:web\ndocker:\ndocker:web\n"
-    );
-    assert_eq!(
-        candidates(&["sources", "-docker:"]),
-        "-docker:\n-docker:web\n"
-    );
-    assert_eq!(candidates(&["units"]), "ssh\n");
-    assert_eq!(candidates(&["runs", "01kj5p4zhs"]), format!("{FIRST}\n"));
-    assert_eq!(candidates(&["fields", "exit"]), "exit_code=\n");
-    assert_eq!(
-        candidates(&["fields", "exit_code="]),
-        "exit_code=0\nexit_code=1\n"
-    );
-    let nowhere = outcome(
-        &vmlog(&["complete", "sources", "--store", "/nowhere"])
-            .output()
-            .unwrap(),
-    );
-    assert_eq!(nowhere, (Some(0), String::new(), String::new()));
-}
-
-#[test]
-fn bash_completes_sources_that_contain_colons() {
-    let store = store();
-    let folder = tempfile::tempdir().unwrap();
-    let script = printed(&mut vmlog(&["completions", "bash"]));
-    let path = folder.path().join("vmlog.bash");
-    std::fs::write(&path, script).unwrap();
-    // The program that the script calls: this one, with the test's store.
-    let program = folder.path().join("vmlog");
-    let text = format!(
-        "#!/bin/sh\nexec {} \"$@\" --store {}\n",
-        env!("CARGO_BIN_EXE_vmlog"),
-        store.path().display()
-    );
-    std::fs::write(&program, text).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
-    let complete = |line: &str| {
-        let ask = "source \"$0\"; COMP_LINE=$1; COMP_POINT=${#1}; read -ra COMP_WORDS <<<\"$1\"; \
-                   COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; \
-                   _vmlog_with_log vmlog \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[*]}\"";
-        let mut bash = Command::new("bash");
-        bash.args(["--norc", "-c", ask]).arg(&path).arg(line);
-        let search = format!(
-            "{}:{}",
-            folder.path().display(),
-            std::env::var("PATH").unwrap()
-        );
-        printed(bash.env("PATH", search)).trim().to_owned()
-    };
-    assert_eq!(complete("vmlog query -s dock"), "docker: docker:web");
-    assert_eq!(complete("vmlog query -s docker:w"), "web");
-    assert_eq!(complete("vmlog query -w exit_code="), "0 1");
-    assert_eq!(complete("vmlog run 01kj5p4zhs"), FIRST);
-    assert_eq!(complete("vmlog query --histo"), "--histogram");
 }

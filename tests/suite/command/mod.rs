@@ -11,6 +11,7 @@ pub(crate) mod problems;
 pub(crate) mod query;
 mod readme;
 pub(crate) mod serve;
+mod shells;
 pub(crate) mod store;
 
 use crate::support::program::{outcome, vmlog};

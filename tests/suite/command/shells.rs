@@ -163,7 +163,7 @@ fn fish_completes_from_the_log() {
         "source:docker:* source:docker:web"
     );
     assert_eq!(complete("vmlog fields exit"), "exit_code");
-    assert_eq!(complete("vmlog compare boot:-1 boot:"), "boot:-1 boot:0");
+    assert_eq!(complete("vmlog compare boot:-1 boot:"), "boot:0 boot:-1");
 }
 
 /// zsh completes only at a terminal: it has a module that makes one.

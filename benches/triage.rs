@@ -3,7 +3,7 @@
 //!
 //! Other load makes the times longer: the processor time of all threads beside them says how much of it.
 //!
-//! `cargo bench --bench triage [-- RECORDS]` creates a store of this many records (a million, unless said otherwise) under `target/`, if
+//! `cargo bench --bench triage [-- [RECORDS] [WORD]]` asks the rows whose name contains the word. It creates a store of this many records (a million, unless said otherwise) under `target/`, if
 //! there is none yet: ten boots within a day, one record in a thousand reports a problem.
 
 #![expect(
@@ -29,7 +29,7 @@ use vmlog::record::{Level, Record, Source};
 use vmlog::redact::{RedactOptions, Redacted, Redactor};
 use vmlog::store::{Options, Reader, Store, SyncPolicy, View};
 use vmlog::time::Micros;
-use vmlog::triage::{self, KnownCauses, PROBLEM, PROBLEM_SUBJECT};
+use vmlog::triage::{self, KnownProblems, PROBLEM, PROBLEM_SUBJECT};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const HOUR_MICROS: i64 = DAY_MICROS / 24;
@@ -46,16 +46,22 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<u64>().ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut numbers = arguments.iter().filter_map(|it| it.parse::<u64>().ok());
     let records = numbers.next().unwrap_or(1_000_000);
+    let mut words = arguments.iter();
+    let word = words.find(|it| !it.starts_with('-') && it.parse::<u64>().is_err());
+    let is_wanted = |name: &str| word.is_none_or(|word| name.contains(word.as_str()));
     let root =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/bench-triage-{records}"));
     if !root.join("STORE").exists() {
         fill(&root, records);
     }
     let reader = Reader::open_read_only(Arc::new(RealDisk), &root).expect("the store opens");
-    let mut rows = questions(&reader.view());
-    rows.push(thinning(records.min(400_000)));
+    let mut rows = questions(&reader.view(), &is_wanted);
+    if is_wanted(THINNING) {
+        rows.push(thinning());
+    }
     println!("{:<46} {:>9} {:>9}", "", "median", "at most");
     for row in &rows {
         println!("{:<46} {:>9.3} {:>9.3}", row.name, row.value, row.at_most);
@@ -73,11 +79,11 @@ fn main() -> ExitCode {
 }
 
 /// Questions about the whole store, an hour, and the last two boots.
-fn questions(view: &View) -> Vec<Row> {
+fn questions(view: &View, is_wanted: &impl Fn(&str) -> bool) -> Vec<Row> {
     // one budget for all, as in a server: the first run of each finds its blocks not decoded yet
     let budget = Budget::default();
     let now = Micros::new(START + DAY_MICROS);
-    let known = KnownCauses::default();
+    let known = KnownProblems::default();
     let problems = |text: &str| {
         let (mut query, _) = triage::parse_problems(&pairs(text), now).expect("parameters");
         query.filter = query.filter.resolved(view, &budget).expect("a boot");
@@ -90,10 +96,13 @@ fn questions(view: &View) -> Vec<Row> {
         now.plus(-HOUR_MICROS),
         now.plus(DAY_MICROS)
     );
-    vec![
-        time("problems of all records, ms", 5.0, || problems("")),
-        time("problems of the last boot, ms", 5.0, || problems("boot=0")),
-        time("patterns of one hour, ms", 50.0, || {
+    let time = |name, at_most, question: &dyn Fn() -> String| {
+        is_wanted(name).then(|| time(name, at_most, question))
+    };
+    let rows = [
+        time("problems of all records, ms", 5.0, &|| problems("")),
+        time("problems of the last boot, ms", 5.0, &|| problems("boot=0")),
+        time("patterns of one hour, ms", 50.0, &|| {
             let limits = Limits {
                 limit_default: 100,
                 limit_max: 1000,
@@ -107,14 +116,15 @@ fn questions(view: &View) -> Vec<Row> {
             assert!(!found.is_partial);
             format!("{} of {}", found.patterns.len(), found.total)
         }),
-        time("comparison of two boots, ms", 300.0, || {
+        time("comparison of two boots, ms", 300.0, &|| {
             let query = pairs("a=boot:-1&b=boot:0");
             let query = triage::parse_compare(&query, now).expect("parameters");
             let found = triage::compare(view, &query, &budget).expect("a comparison");
             assert!(!found.partial);
             format!("{} and {} records", found.a.records, found.b.records)
         }),
-    ]
+    ];
+    rows.into_iter().flatten().collect()
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -134,11 +144,11 @@ fn time(name: &'static str, at_most: f64, question: impl Fn() -> String) -> Row 
         let now = processor_time_of_all();
         worked.push(now.saturating_sub(worked_before).as_secs_f64() * 1e3);
     }
-    let first = times[0];
+    let (first, first_worked) = (times[0], worked[0]);
     times.sort_by(f64::total_cmp);
     worked.sort_by(f64::total_cmp);
     println!(
-        "{name:<46} first {first:.3}, best {:.3}, of processors {:.3}: {found}",
+        "{name:<46} first {first:.3}, best {:.3}, of processors {:.3}, first {first_worked:.3}: {found}",
         times[0],
         worked[RUNS / 2]
     );
@@ -158,28 +168,33 @@ fn processor_time_of_all() -> Duration {
     )
 }
 
-/// Ingestion of records whose store is full all the time, with and without evidence: redaction and appending, as processor time of
-/// one thread, in turn.
-fn thinning(records: u64) -> Row {
+const THINNING: &str = "ingestion with thinning, to one without";
+/// Records that are ingested: the store is full after the first quarter.
+const INGESTED: u64 = 1_048_576;
+
+/// Ingestion of records whose store is full, with and without evidence: redaction and appending, as processor time of one thread, in
+/// turn.
+fn thinning() -> Row {
     let mut ratios: Vec<f64> = (0..3)
         .map(|_| {
-            let [dropping, keeping] = [0, 64 << 20].map(|kept| ingestion(records, kept));
+            let [dropping, keeping] = [0, 64 << 20].map(ingestion);
+            println!("dropping {dropping:.1?}, keeping {keeping:.1?}");
             keeping.as_secs_f64() / dropping.as_secs_f64()
         })
         .collect();
     ratios.sort_by(f64::total_cmp);
     Row {
-        name: "ingestion with thinning, to one without",
+        name: THINNING,
         value: ratios[ratios.len() / 2],
         at_most: 1.05,
     }
 }
 
-fn ingestion(records: u64, kept_bytes_max: u64) -> Duration {
+fn ingestion(kept_bytes_max: u64) -> Duration {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let options = Options {
-        // with the default of 65,536 records for a segment
-        rows_max: 262_144.min(records / 4),
+        // four segments of the default size
+        rows_max: INGESTED / 4,
         kept_bytes_max,
         ..options()
     };
@@ -187,11 +202,12 @@ fn ingestion(records: u64, kept_bytes_max: u64) -> Duration {
     let mut redactor = Redactor::new(&RedactOptions::default()).expect("the rules");
     let mut samples = marked(Generator::new(1));
     let mut worked = Duration::ZERO;
-    let mut left = records;
+    let mut left = INGESTED;
     while left > 0 {
         let count = left.min(1000);
         left -= count;
         let made: Vec<Record> = samples.by_ref().take(count as usize).collect();
+        let is_full = left < INGESTED - INGESTED / 4;
         let begun = processor_time();
         for batch in made.chunks(100) {
             let batch: Vec<Redacted> = batch
@@ -201,7 +217,9 @@ fn ingestion(records: u64, kept_bytes_max: u64) -> Duration {
             store.append(&batch, &[]).expect("appended");
         }
         store.maintain(Micros::now()).expect("maintenance");
-        worked += processor_time().saturating_sub(begun);
+        if is_full {
+            worked += processor_time().saturating_sub(begun);
+        }
     }
     let kept = store.reader().view();
     assert_eq!(

@@ -8,7 +8,7 @@ use crate::query::expression::levels::LevelSet;
 use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::expression::time_range::TimeRange;
 use crate::query::text::search::Search;
-use crate::record::{Source, StoredRecord};
+use crate::record::{Level, Source, StoredRecord};
 use crate::time::Micros;
 use std::sync::OnceLock;
 
@@ -148,6 +148,13 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, record: &StoredRecord) -> bool {
         self.expression().matches(&record.record)
+    }
+
+    /// Whether a record of this source, level and time matches; `None` if its texts decide, which is never so unless
+    /// [`reads_texts`](Self::reads_texts).
+    #[must_use]
+    pub fn matches_columns(&self, source: &Source, level: Level, time: Micros) -> Option<bool> {
+        self.expression().matches_columns(source, level, time)
     }
 
     /// Whether access rights leave out records.

@@ -70,4 +70,4 @@ pub use sources::warnings::filter_warnings;
 pub use syntax::{ExpressionError, parse_expression};
 pub use text::search::{Case, Search, SearchError};
 pub use text::template::Template;
-pub use visit::{MatchedMetadata, MatchedRows, MatchedTexts, Visit, visit};
+pub use visit::{MatchedMetadata, MatchedRows, MatchedTexts, Visit, has_candidates, visit};

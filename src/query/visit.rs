@@ -80,6 +80,14 @@ pub fn visit<T: Send>(
     })
 }
 
+/// Whether a record may match, as far as the footers of blocks tell.
+#[must_use]
+pub fn has_candidates(view: &View, filter: &Filter, budget: &Budget) -> bool {
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let mut candidates = plan.candidates(Ranking::default(), None);
+    candidates.next().is_some()
+}
+
 struct Taker<F> {
     take: F,
     is_done: bool,
@@ -107,6 +115,8 @@ pub struct MatchedRows<'b> {
     cached: Option<Arc<BlockColumns>>,
     /// All messages of the block, where the filter read them.
     text: RefCell<Option<Vec<u8>>>,
+    /// Its metadata, where the filter read it.
+    read_metadata: Option<MetadataOf>,
     ids: OnceCell<Vec<u64>>,
     timestamps: OnceCell<Vec<Micros>>,
     levels: OnceCell<Vec<Level>>,
@@ -121,6 +131,7 @@ impl<'b> MatchedRows<'b> {
             indexes: parts.indexes,
             cached: parts.cached,
             text: RefCell::new(parts.text),
+            read_metadata: parts.metadata,
             ids: OnceCell::new(),
             timestamps: OnceCell::new(),
             levels: OnceCell::new(),
@@ -209,9 +220,10 @@ impl<'b> MatchedRows<'b> {
     /// # Errors
     /// As [`Self::ids`].
     pub fn metadata(&self) -> Result<MatchedMetadata<'_>, store::Error> {
-        let column = match &self.cached {
-            Some(cached) => MetadataOf::Cached(Arc::clone(cached)),
-            None => MetadataOf::Read(self.block.metadata()?),
+        let column = match (&self.read_metadata, &self.cached) {
+            (Some(read), _) => read.clone(),
+            (None, Some(cached)) => MetadataOf::Cached(Arc::clone(cached)),
+            (None, None) => MetadataOf::Read(Arc::new(self.block.metadata()?)),
         };
         Ok(MatchedMetadata {
             column,

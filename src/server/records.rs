@@ -14,7 +14,7 @@ use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
 use crate::store::{self, Reader, StoreHistory, View};
 use crate::triage::{
-    self, BootList, CompareQuery, KnownCauses, ProblemList, ProblemsQuery, WindowComparison,
+    self, BootList, CompareQuery, KnownProblems, ProblemList, ProblemsQuery, WindowComparison,
 };
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
@@ -30,7 +30,7 @@ pub(super) struct Records {
     live: Live,
     store: Option<HeaderValue>,
     node: Option<Arc<str>>,
-    causes: KnownCauses,
+    known: KnownProblems,
 }
 
 impl Records {
@@ -41,7 +41,7 @@ impl Records {
             live,
             store,
             node: None,
-            causes: KnownCauses::default(),
+            known: KnownProblems::default(),
         }
     }
 
@@ -70,7 +70,7 @@ impl Records {
             live: self.live.clone(),
             scope: principal.scope.clone(),
             node: self.node.clone(),
-            causes: self.causes.clone(),
+            known: self.known.clone(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Records {
             view: reader.view(),
             scope: principal.scope.clone(),
             node: None,
-            causes: KnownCauses::default(),
+            known: KnownProblems::default(),
         }
     }
 
@@ -156,7 +156,7 @@ pub(super) struct ScopedRecords {
     live: Live,
     scope: AccessScope,
     node: Option<Arc<str>>,
-    causes: KnownCauses,
+    known: KnownProblems,
 }
 
 impl ScopedRecords {
@@ -171,7 +171,7 @@ impl ScopedRecords {
             view: self.reader.view(),
             scope: self.scope.clone(),
             node: self.node.clone(),
-            causes: self.causes.clone(),
+            known: self.known.clone(),
         }
     }
 
@@ -215,7 +215,7 @@ pub(super) struct ScopedView {
     view: View,
     scope: AccessScope,
     node: Option<Arc<str>>,
-    causes: KnownCauses,
+    known: KnownProblems,
 }
 
 impl ScopedView {
@@ -258,12 +258,12 @@ impl ScopedView {
         budget: &Budget,
     ) -> Result<ProblemList, Error> {
         asked.filter = self.narrowed(asked.filter, budget)?;
-        triage::problems_known(&self.view, &asked, budget, &self.causes)
+        triage::problems_known(&self.view, &asked, budget, &self.known)
     }
 
     pub(super) fn boots(&self, boots_max: usize, budget: &Budget) -> Result<BootList, Error> {
         let rights = self.scope.narrow(Filter::default());
-        triage::boots(&self.view, &rights, boots_max, budget)
+        triage::boots_known(&self.view, &rights, boots_max, budget, &self.known)
     }
 
     pub(super) fn compare(

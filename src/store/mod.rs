@@ -59,7 +59,7 @@ pub use maintenance::renew::Recovered;
 pub use maintenance::retention::Pruned;
 pub use options::{Options, SyncPolicy};
 pub use read::block::Block;
-pub use read::columns::{Messages, MetadataColumn};
+pub use read::columns::{Messages, MetadataColumn, row_at};
 pub use read::history::StoreHistory;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;

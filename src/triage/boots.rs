@@ -7,7 +7,7 @@ use crate::query::{
 use crate::record::Id;
 use crate::store::View;
 use crate::time::Micros;
-use crate::triage::problems::{ProblemsQuery, problems};
+use crate::triage::problems::{KnownProblems, ProblemsQuery, problems_known};
 use crate::triage::wire::as_text;
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -65,6 +65,20 @@ pub fn boots(
     boots_max: usize,
     budget: &Budget,
 ) -> Result<BootList, Error> {
+    boots_known(view, rights, boots_max, budget, &KnownProblems::default())
+}
+
+/// The boots of a view of a store of which earlier answers are known.
+///
+/// # Errors
+/// As [`boots`].
+pub fn boots_known(
+    view: &View,
+    rights: &Filter,
+    boots_max: usize,
+    budget: &Budget,
+    known: &KnownProblems,
+) -> Result<BootList, Error> {
     let spans = query::boots(view, rights, boots_max, budget)?;
     let mut found = BootList::default();
     for (back, span) in spans.into_iter().enumerate() {
@@ -87,7 +101,7 @@ pub fn boots(
             limit: usize::MAX,
             with_causes: false,
         };
-        let failed = problems(view, &of_boot, budget)?;
+        let failed = problems_known(view, &of_boot, budget, known)?;
         let was_shut_down = was_shut_down(view, &filter, &span, budget)?;
         found.partial |= visited.is_partial || failed.partial;
         found.boots.push(BootSummary {

@@ -23,7 +23,7 @@ mod parameters;
 mod problems;
 mod wire;
 
-pub use boots::{BootList, BootSummary, boots};
+pub use boots::{BootList, BootSummary, boots, boots_known};
 pub use compare::{
     COMPARED_MAX, CompareQuery, ComparedPattern, ComparedWindow, ExampleLine, PatternChange,
     WindowComparison, WindowSpec, WindowSpecError, compare,
@@ -32,6 +32,6 @@ pub use detect::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, ProblemWatch, Silent
 pub use kind::{ProblemKind, UnknownKind};
 pub use parameters::{parse_boots, parse_compare, parse_problems};
 pub use problems::{
-    EvidenceLine, FoundProblem, KnownCauses, PROBLEMS_MAX, ProblemList, ProblemsQuery,
+    EvidenceLine, FoundProblem, KnownProblems, PROBLEMS_MAX, ProblemList, ProblemsQuery,
     SearchedTimes, marked, problems, problems_known,
 };

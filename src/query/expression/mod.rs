@@ -13,7 +13,8 @@ pub(super) mod values;
 
 use crate::query::text::search::Search;
 use crate::query::text::template::Template;
-use crate::record::{Record, Source};
+use crate::record::{Level, Record, Source};
+use crate::time::Micros;
 use cover::Cover;
 use field::FieldCondition;
 use levels::LevelSet;
@@ -131,6 +132,33 @@ impl Expression {
         }
     }
 
+    /// Whether a record of this source, level and time matches; `None` if its texts decide.
+    pub(super) fn matches_columns(
+        &self,
+        source: &Source,
+        level: Level,
+        time: Micros,
+    ) -> Option<bool> {
+        let of_part = |part: &Self| part.matches_columns(source, level, time);
+        match self {
+            Self::All(parts) => all_of(parts.iter().map(of_part)),
+            Self::Any(parts) => {
+                let opposites = parts.iter().map(|part| of_part(part).map(|it| !it));
+                all_of(opposites).map(|is_none| !is_none)
+            }
+            Self::Not(part) => of_part(part).map(|it| !it),
+            Self::Source(pattern) => Some(pattern.matches(source)),
+            Self::Kind(kind) => Some(is_of_kind(source, kind)),
+            Self::Level(levels) => Some(levels.contains(level)),
+            Self::Time(range) => Some(range.contains(time)),
+            Self::Message(_)
+            | Self::Pattern(_)
+            | Self::Values(_)
+            | Self::Field(_)
+            | Self::Output(_) => None,
+        }
+    }
+
     /// The records that match at most, as far as their times decide: the times outside the range are those of no match.
     pub(super) fn time_bounds(&self) -> TimeRange {
         match self {
@@ -215,4 +243,16 @@ impl Expression {
 pub(super) fn is_of_kind(source: &Source, kind: &str) -> bool {
     let name = source.as_str();
     name.split_once(':').map_or(name, |(found, _)| found) == kind
+}
+/// Whether all are true, as far as it is known: one that is false decides.
+fn all_of(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for part in parts {
+        match part {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
 }

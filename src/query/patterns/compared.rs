@@ -47,11 +47,11 @@ pub fn compared_patterns(
             filter,
             Direction::Backward,
             &rest,
-            |rows| Ok((rows.len(), lines_of(rows, |_| side)?)),
+            |rows| Ok((rows.len(), lines_of(rows, 2, |_| side)?)),
             |(rows, lines)| {
                 *total += rows as u64;
                 for (line, lines) in lines {
-                    miner.add(&line, &lines);
+                    miner.add(line, lines);
                 }
                 ControlFlow::Continue(())
             },

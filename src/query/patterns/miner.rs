@@ -1,17 +1,19 @@
 //! Groups masked lines that differ in few words (after Drain, He et al., 2017: lines of one length and one first word, merged
 //! when most of their words are equal).
 
-use super::answer::{PATTERN_BUCKETS, Pattern, Patterns};
+use super::answer::{Pattern, Patterns};
 use crate::query::text::template::{ANY_WORD, Template};
 use crate::record::Id;
 use crate::time::Micros;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// Memory of all groups together.
+/// Memory of all groups together, and of all lines that were not grouped yet.
 const BYTES_MAX: usize = 4 << 20;
 /// What a group takes beside its words, about.
 const GROUP_BYTES: usize = 512;
+/// What a line takes beside its text and its buckets, about.
+const LINE_BYTES: usize = 256;
 /// What a word takes beside its text, about.
 const WORD_BYTES: usize = 32;
 /// Groups of one length and first word: each line is compared with all of them.
@@ -33,13 +35,14 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(time: Micros) -> Self {
+    /// None so far, in this number of buckets.
+    pub(super) fn new(time: Micros, buckets: usize) -> Self {
         Self {
             rows: 0,
             levels: [0; 4],
             first: time,
             last: time,
-            buckets: vec![0; PATTERN_BUCKETS],
+            buckets: vec![0; buckets],
             examples: Vec::new(),
         }
     }
@@ -88,9 +91,17 @@ struct LineGroup {
     lines: Lines,
 }
 
-/// Groups lines as they come.
+/// Collects equal lines, and then groups those that are similar.
 #[derive(Debug, Default)]
 pub(super) struct Miner {
+    /// Each line once, so that the result does not depend on the order in which threads read blocks.
+    lines: HashMap<String, Lines, RandomState>,
+    line_bytes: usize,
+    groups: LineGroups,
+}
+
+#[derive(Debug, Default)]
+struct LineGroups {
     /// By the number of words and the first word.
     groups: HashMap<(usize, String), Vec<LineGroup>, RandomState>,
     bytes: usize,
@@ -99,10 +110,44 @@ pub(super) struct Miner {
 }
 
 impl Miner {
-    pub(super) fn add(&mut self, line: &str, lines: &Lines) {
+    pub(super) fn add(&mut self, line: String, lines: Lines) {
+        if let Some(known) = self.lines.get_mut(&line) {
+            known.add(&lines);
+            return;
+        }
+        let bytes = line.len() + LINE_BYTES + size_of_val(lines.buckets.as_slice());
+        if self.line_bytes + bytes > BYTES_MAX {
+            self.group();
+        }
+        self.line_bytes += bytes;
+        self.lines.insert(line, lines);
+    }
+
+    /// Groups the lines, the most frequent first: others become like them.
+    fn group(&mut self) {
+        let mut lines: Vec<(String, Lines)> = self.lines.drain().collect();
+        lines.sort_unstable_by(|(line, of_line), (other, of_other)| {
+            let by_rows = of_other.rows.cmp(&of_line.rows);
+            by_rows.then_with(|| line.cmp(other))
+        });
+        for (line, lines) in lines {
+            self.groups.add(&line, &lines);
+        }
+        self.line_bytes = 0;
+    }
+
+    pub(super) fn finish(mut self) -> Patterns {
+        self.group();
+        self.groups.finish()
+    }
+}
+
+impl LineGroups {
+    fn add(&mut self, line: &str, lines: &Lines) {
         self.total += lines.rows;
-        let words: Vec<String> = line.split_terminator(' ').map(str::to_owned).collect();
-        let key = (words.len(), words.first().cloned().unwrap_or_default());
+        let words: Vec<&str> = line.split_terminator(' ').collect();
+        let first = words.first().copied().unwrap_or_default();
+        let key = (words.len(), first.to_owned());
         let alike = self.groups.entry(key).or_default();
         let most_alike = alike
             .iter_mut()
@@ -123,12 +168,12 @@ impl Miner {
         }
         self.bytes = bytes;
         alike.push(LineGroup {
-            words,
+            words: words.into_iter().map(str::to_owned).collect(),
             lines: lines.clone(),
         });
     }
 
-    pub(super) fn finish(self) -> Patterns {
+    fn finish(self) -> Patterns {
         let groups = self.groups.into_values().flatten();
         let patterns = groups.map(|LineGroup { words, lines }| Pattern {
             template: Template::new(words),
@@ -149,13 +194,13 @@ impl Miner {
 }
 
 /// How many words are equal; a word that may be any counts for none.
-fn equal_words(template: &[String], words: &[String]) -> usize {
+fn equal_words(template: &[String], words: &[&str]) -> usize {
     let pairs = template.iter().zip(words);
     pairs.filter(|(own, word)| own == word).count()
 }
 
 /// Words that differ become any word.
-fn generalize(template: &mut [String], words: &[String]) {
+fn generalize(template: &mut [String], words: &[&str]) {
     for (own, word) in template.iter_mut().zip(words) {
         if own != word {
             ANY_WORD.clone_into(own);

@@ -47,18 +47,20 @@ pub fn patterns(
         &request.filter,
         Direction::Backward,
         budget,
-        |rows| lines_of(rows, |time| scale.bucket(time)),
+        |rows| lines_of(rows, PATTERN_BUCKETS, |time| scale.bucket(time)),
         |lines| {
             for (line, lines) in lines {
-                miner.add(&line, &lines);
+                miner.add(line, lines);
             }
             ControlFlow::Continue(())
         },
     )?;
     let mut found = miner.finish();
-    found
-        .patterns
-        .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)));
+    found.patterns.sort_by(|a, b| {
+        (b.count, b.last)
+            .cmp(&(a.count, a.last))
+            .then_with(|| a.examples.cmp(&b.examples))
+    });
     let has_more = found.patterns.len() > request.limit;
     found.patterns.truncate(request.limit);
     let warnings = if found.total == 0 && !visited.is_partial {
@@ -91,9 +93,10 @@ fn times(view: &View, filter: &Filter, budget: &Budget) -> Option<RangeInclusive
     Some(first..=last.max(first))
 }
 
-/// The different masked lines of a block, counted in the `bucket` of each time.
+/// The different masked lines of a block, counted in the `bucket` of each time, of which there are `buckets`.
 fn lines_of(
     rows: &MatchedRows<'_>,
+    buckets: usize,
     bucket: impl Fn(Micros) -> usize,
 ) -> Result<Vec<(String, Lines)>, store::Error> {
     let messages = rows.messages()?;
@@ -108,7 +111,7 @@ fn lines_of(
             *number
         } else {
             numbers.insert(masked.clone(), lines.len());
-            lines.push(Lines::new(*time));
+            lines.push(Lines::new(*time, buckets));
             lines.len() - 1
         };
         if let Some(lines) = lines.get_mut(number) {

@@ -3,8 +3,14 @@
 use crate::query::expression::Expression;
 use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::scan::residue::Residue;
+use crate::query::text::search::common;
 use crate::query::text::search::{Search, SearchScratch};
+use crate::store::MetadataColumn;
 use memchr::memmem::Finder;
+use std::cmp::Reverse;
+
+/// Less than this share of rows is looked at row by row.
+const FEW_SHARE: usize = 16;
 
 /// A condition that the encoded form of every matching metadata fulfils: where it does not hold, nothing needs to be decoded.
 #[derive(Debug)]
@@ -46,6 +52,57 @@ impl<'e> MetadataNeed<'e> {
                 }
             }
             _ => Self::Unknown,
+        }
+    }
+
+    /// The rows of a column whose metadata may match, ascending; `None` if it may be any. The longest texts are looked for first, as
+    /// they are rarest: once few rows are left, these are looked at one by one.
+    pub(in crate::query) fn rows(
+        &self,
+        column: &MetadataColumn,
+        scratch: &mut SearchScratch,
+    ) -> Option<Vec<u32>> {
+        match self {
+            Self::Unknown => None,
+            Self::Bytes(finder) => Some(column.rows_with(finder)),
+            Self::Text(search) => {
+                search.rows_in_metadata(column.all_bytes(), column.ends(), scratch)
+            }
+            Self::All(needs) => {
+                let mut needs: Vec<&Self> = needs.iter().collect();
+                needs.sort_by_key(|need| Reverse(need.length()));
+                let mut rows: Option<Vec<u32>> = None;
+                for need in needs {
+                    let is_few = |rows: &Vec<u32>| rows.len() < column.ends().len() / FEW_SHARE;
+                    if rows.as_ref().is_some_and(is_few) {
+                        break;
+                    }
+                    rows = match (rows, need.rows(column, scratch)) {
+                        (Some(rows), Some(found)) => Some(common(&rows, &found)),
+                        (rows, found) => rows.or(found),
+                    };
+                }
+                rows
+            }
+            Self::Any(needs) => {
+                let mut rows = Vec::new();
+                for need in needs {
+                    rows.append(&mut need.rows(column, scratch)?);
+                }
+                rows.sort_unstable();
+                rows.dedup();
+                Some(rows)
+            }
+        }
+    }
+
+    /// The bytes of the longest text that is looked for.
+    fn length(&self) -> usize {
+        match self {
+            Self::Unknown | Self::Text(_) => 0,
+            Self::Bytes(finder) => finder.needle().len(),
+            Self::All(needs) => needs.iter().map(Self::length).max().unwrap_or_default(),
+            Self::Any(needs) => needs.iter().map(Self::length).min().unwrap_or_default(),
         }
     }
 

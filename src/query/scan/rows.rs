@@ -4,7 +4,7 @@ use crate::query::expression::values;
 use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::found;
 use crate::query::scan::need::MetadataNeed;
-use crate::query::text::search::{Search, SearchScratch};
+use crate::query::text::search::{Search, SearchScratch, common};
 use crate::record::{Level, Metadata};
 use crate::store::{Block, Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
@@ -30,6 +30,8 @@ pub(in crate::query) struct Rows<'v> {
     text: Option<Vec<u8>>,
     /// Where each message ends in `text`, once a search needed it.
     ends: Option<Vec<u32>>,
+    /// All metadata, once a condition read it.
+    metadata: Option<MetadataOf>,
     /// The footer says that no row matches.
     is_denied: bool,
     /// Where answers for the block are kept, if it is sealed.
@@ -56,6 +58,7 @@ impl<'v> Rows<'v> {
             sources: None,
             text: None,
             ends: None,
+            metadata: None,
             is_denied: false,
             kept_at: None,
         }
@@ -320,6 +323,7 @@ impl<'v> Rows<'v> {
             block: self.block,
             cached: self.cached,
             text: self.text,
+            metadata: self.metadata,
         }
     }
 
@@ -410,10 +414,15 @@ impl<'v> Rows<'v> {
         scratch: &mut SearchScratch,
     ) -> Result<(), Error> {
         let metadata = self.metadata()?;
+        let rows = match (need.rows(&metadata, scratch), &self.kept) {
+            (Some(found), Some(kept)) => common(kept, &found),
+            (Some(found), None) => found,
+            (None, _) => self.indexes(),
+        };
         let mut kept = Vec::new();
-        if need.may_hold(metadata.all_bytes(), scratch) {
+        if !rows.is_empty() && need.may_hold(metadata.all_bytes(), scratch) {
             let mut verdicts: HashMap<&[u8], bool, RandomState> = HashMap::default();
-            for row in self.indexes() {
+            for row in rows {
                 let bytes = metadata.bytes(row as usize);
                 let is_match = if let Some(verdict) = verdicts.get(bytes) {
                     *verdict
@@ -429,6 +438,9 @@ impl<'v> Rows<'v> {
             }
         }
         self.kept = Some(kept);
+        if !self.is_empty() {
+            self.metadata = Some(metadata);
+        }
         Ok(())
     }
 
@@ -469,9 +481,10 @@ impl<'v> Rows<'v> {
     }
 
     fn metadata(&self) -> Result<MetadataOf, Error> {
-        match &self.cached {
-            Some(cached) => Ok(MetadataOf::Cached(Arc::clone(cached))),
-            None => Ok(MetadataOf::Read(self.block.metadata()?)),
+        match (&self.metadata, &self.cached) {
+            (Some(metadata), _) => Ok(metadata.clone()),
+            (None, Some(cached)) => Ok(MetadataOf::Cached(Arc::clone(cached))),
+            (None, None) => Ok(MetadataOf::Read(Arc::new(self.block.metadata()?))),
         }
     }
 
@@ -496,12 +509,14 @@ pub(in crate::query) struct RowParts<'v> {
     pub(in crate::query) indexes: Vec<u32>,
     pub(in crate::query) cached: Option<Arc<BlockColumns>>,
     pub(in crate::query) text: Option<Vec<u8>>,
+    pub(in crate::query) metadata: Option<MetadataOf>,
 }
 
 /// A column of metadata, cached or just read.
+#[derive(Debug, Clone)]
 pub(in crate::query) enum MetadataOf {
     Cached(Arc<BlockColumns>),
-    Read(MetadataColumn),
+    Read(Arc<MetadataColumn>),
 }
 
 impl Deref for MetadataOf {

@@ -3,7 +3,7 @@
 use crate::query::text::literals::Need;
 use crate::query::text::rarity::OfLogs;
 use crate::query::text::weight;
-use crate::store::fold;
+use crate::store::{fold, row_at};
 use memchr::memmem::{self, Finder, FinderBuilder};
 use regex_automata::Input;
 use regex_automata::meta::{self, Regex};
@@ -184,6 +184,22 @@ impl Search {
         })
     }
 
+    /// The rows whose encoded metadata may match, as [`Self::may_be_in_metadata`] tells for each, in one pass; `None` if that is
+    /// not possible. The metadata of row `i` ends at `ends[i]` in `bytes`.
+    pub(in crate::query) fn rows_in_metadata(
+        &self,
+        bytes: &[u8],
+        ends: &[u32],
+        scratch: &mut SearchScratch,
+    ) -> Option<Vec<u32>> {
+        let needle = self.needle()?;
+        if needle.folded.is_empty() || may_be_in_scalar(&needle.folded) {
+            return None;
+        }
+        scratch.metadata.is_ascii = None;
+        needle.rows_in_one_pass(bytes, ends, &mut scratch.metadata)
+    }
+
     /// The key of a plain text; `None` for a regex.
     pub(in crate::query) fn key(&self) -> Option<TextKey> {
         match &self.matcher {
@@ -356,33 +372,41 @@ impl Text {
         rows: &[u32],
         scratch: &mut SearchScratch,
     ) -> Vec<u32> {
-        let text = column.text;
         let is_sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
-        let is_in_one_pass = !is_sparse
-            && !self.finder.needle().is_empty()
-            && (self.case == Case::Sensitive || {
-                let is_ascii = scratch.lowered.fill(text);
-                // folding may change lengths, so that `ends` would no longer be valid
-                self.is_exact(&scratch.lowered.bytes, is_ascii)
-            });
-        if !is_in_one_pass {
+        let found = if is_sparse {
+            None
+        } else {
+            self.rows_in_one_pass(column.text, column.ends, &mut scratch.lowered)
+        };
+        let Some(found) = found else {
             let mut is_in = |message| self.is_in_message(message, &mut scratch.message);
             let matches = |row: &u32| str::from_utf8(column.row(*row)).is_ok_and(&mut is_in);
             return rows.iter().copied().filter(matches).collect();
-        }
-        let found = match self.case {
-            Case::Sensitive => self.hits(column.ends, |at| {
-                Some(at + self.finder.find(text.get(at..)?)?)
-            }),
-            Case::Insensitive => self.hits(column.ends, |at| {
-                self.find_lowered(text, &scratch.lowered.bytes, at)
-            }),
         };
         if rows.len() == column.ends.len() {
             found
         } else {
             common(rows, &found)
         }
+    }
+
+    /// The rows of a column that contain it; `None` if they must be looked at one by one.
+    fn rows_in_one_pass(
+        &self,
+        text: &[u8],
+        ends: &[u32],
+        lowered: &mut Lowered,
+    ) -> Option<Vec<u32>> {
+        if self.finder.needle().is_empty() {
+            return None;
+        }
+        if self.case == Case::Sensitive {
+            return Some(self.hits(ends, |at| Some(at + self.finder.find(text.get(at..)?)?)));
+        }
+        let is_ascii = lowered.fill(text);
+        // folding may change lengths, so that `ends` would no longer be valid
+        self.is_exact(&lowered.bytes, is_ascii)
+            .then(|| self.hits(ends, |at| self.find_lowered(text, &lowered.bytes, at)))
     }
 
     /// The rows that contain the needle; `find` returns the next occurrence from an offset. An occurrence across the border of
@@ -405,21 +429,6 @@ impl Text {
         }
         hits
     }
-}
-
-/// The row that contains a byte, searched from `row`: it is usually close.
-fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {
-    let is_before = |end: &u32| *end as usize <= byte;
-    let mut step = 1;
-    while ends.get(row + step).is_some_and(is_before) {
-        row += step;
-        step *= 2;
-    }
-    let later = ends.get(row..).unwrap_or_default();
-    row + later
-        .get(..step)
-        .unwrap_or(later)
-        .partition_point(is_before)
 }
 
 /// Writes `text` with its ASCII letters in lower case to `into`, and returns whether all of it is ASCII. The compiler vectorizes
@@ -529,7 +538,7 @@ fn ranges(regex: &Regex, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
 }
 
 /// The numbers that are in both ascending lists.
-fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
+pub(in crate::query) fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
     let mut found = found.iter().peekable();
     let mut is_found = |row: &u32| {
         while found.next_if(|next| *next < row).is_some() {}

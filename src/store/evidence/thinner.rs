@@ -8,9 +8,11 @@ use crate::record::{Level, Metadata, Source, StoredRecord};
 use crate::store::error::Error;
 use crate::store::format::layout::Degree;
 use crate::store::read::block::Block;
+use crate::store::read::columns::MetadataColumn;
 use crate::store::read::segment::Segment;
 use crate::time::Micros;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use memchr::memmem::Finder;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -219,8 +221,9 @@ impl Thinner {
         if in_times == RowsInTimes::None {
             return Ok(0);
         }
-        let has_fields = [PROBLEM_KEY, RUN_KEY].map(|key| block.field(key).may_exist());
-        let has_fields = has_fields.contains(&true);
+        let mut keys = [PROBLEM_KEY, RUN_KEY].to_vec();
+        keys.retain(|key| block.field(key).may_exist());
+        let has_fields = !keys.is_empty();
         let [_, _, warnings, errors] = summary.levels;
         let same = summary
             .source
@@ -237,7 +240,7 @@ impl Thinner {
         let levels = block.levels()?;
         let sources = block.sources()?;
         let metadata = if has_fields {
-            Some(block.metadata()?)
+            Some(MetadataOfSome::read(block, &keys)?)
         } else {
             None
         };
@@ -256,10 +259,11 @@ impl Thinner {
             self.rows_in_times += 1;
             let metadata = match &metadata {
                 Some(metadata) => metadata.get(row)?,
-                None => Metadata::new(),
+                None => None,
             };
-            let is_problem = metadata.get(PROBLEM_KEY).is_some();
-            let run = self.run_of(&metadata);
+            let of_key = |metadata: &Metadata| metadata.get(PROBLEM_KEY).is_some();
+            let is_problem = metadata.as_ref().is_some_and(of_key);
+            let run = metadata.and_then(|metadata| self.run_of(&metadata));
             if is_dull(Some(&facts)) && level < Level::Warn && !is_problem && run.is_none() {
                 continue;
             }
@@ -335,6 +339,31 @@ impl Thinner {
         blocks
             .map(|(block, rows)| BlockRows { block, rows })
             .collect()
+    }
+}
+
+/// The metadata of the rows that may have some keys: few, so that the others are not decoded.
+#[derive(Debug)]
+struct MetadataOfSome {
+    column: MetadataColumn,
+    rows: HashSet<u32>,
+}
+
+impl MetadataOfSome {
+    fn read(block: &Block<'_>, keys: &[&str]) -> Result<Self, Error> {
+        let column = block.metadata()?;
+        let rows = keys.iter();
+        let rows = rows.flat_map(|key| column.rows_with(&Finder::new(key)));
+        Ok(Self {
+            rows: rows.collect(),
+            column,
+        })
+    }
+
+    /// The metadata of a row that may have a key.
+    fn get(&self, row: usize) -> Result<Option<Metadata>, Error> {
+        let may_have = u32::try_from(row).is_ok_and(|row| self.rows.contains(&row));
+        may_have.then(|| self.column.get(row)).transpose()
     }
 }
 

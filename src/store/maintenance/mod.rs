@@ -4,5 +4,6 @@ pub(super) mod compact;
 pub(super) mod periodic;
 pub(super) mod renew;
 pub(super) mod retention;
+mod room;
 mod thinning;
 pub(super) mod unlink;

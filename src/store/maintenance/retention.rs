@@ -14,7 +14,6 @@ use crate::store::write::arrival::{self, ArrivalBounds};
 use crate::store::write::trouble::Task;
 use crate::store::write::writer::{Frozen, Store};
 use crate::time::Micros;
-use std::time::Duration;
 
 /// The result of retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -192,75 +191,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the oldest files to free the missing space. The space of a removed file becomes free when the last reader drops it, so
-    /// that more are deleted only after a pause.
-    fn prune_for_room(&mut self, now: Micros, pruned: &mut Pruned) -> Result<(), Error> {
-        let missing = self.missing_room();
-        if missing == 0 {
-            self.room_made = None;
-            return Ok(());
-        }
-        pruned.short_of_room = true;
-        let waits = self.room_made.is_some_and(|made| {
-            u128::from(now.get().abs_diff(made.get())) < ROOM_PATIENCE.as_micros()
-        });
-        if waits {
-            return Ok(());
-        }
-        let low_water = self.low_water_for_room(missing);
-        if low_water > self.low_water {
-            self.room_made = Some(now);
-            self.raise_low_water(low_water)?;
-        }
-        Ok(())
-    }
-
-    /// The number of bytes that are missing to the limit of free space.
-    fn missing_room(&self) -> u64 {
-        // If it is unknown, nothing is deleted.
-        let Ok(space) = self.directory.disk.space(&self.directory.root) else {
-            return 0;
-        };
-        let share = space.total / 100 * u64::from(self.options.free_percent_min);
-        share
-            .max(self.options.free_bytes_min)
-            .saturating_sub(space.free)
-    }
-
-    /// The low-water id that frees this number of bytes, or as many as possible without the bytes that are always kept. A file that a
-    /// snapshot links to frees nothing, and is only deleted together with a later one that does.
-    fn low_water_for_room(&self, missing: u64) -> u64 {
-        let sealed = self.sealed.iter();
-        let sealed = sealed.map(|file| (file.segment.ids().end, &file.path, file.bytes));
-        let frozen = self.frozen.iter();
-        let frozen = frozen.map(|frozen| {
-            let path = frozen.writer.file.path.as_ref();
-            (frozen.segment.ids().end, path, frozen.writer.length)
-        });
-        let mut files: Vec<_> = sealed.chain(frozen).collect();
-        files.sort_unstable();
-        let (mut low_water, mut freed) = (self.low_water, 0);
-        let mut left = self.bytes();
-        for (end, path, bytes) in files {
-            left = left.saturating_sub(bytes);
-            if freed >= missing || left < self.options.keep_bytes_min {
-                break;
-            }
-            let is_last_link = self
-                .directory
-                .disk
-                .links(path)
-                .is_ok_and(|links| links <= 1);
-            if is_last_link {
-                freed += bytes;
-                low_water = end;
-            }
-        }
-        low_water
-    }
-
     /// The size of all segment files in bytes.
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let sealed: u64 = self.sealed.iter().map(|file| file.bytes).sum();
         let frozen: u64 = self.frozen.iter().map(|frozen| frozen.writer.length).sum();
         let lost: u64 = self.lost.iter().map(|file| file.bytes).sum();
@@ -278,9 +210,6 @@ impl Store {
         Ok(true)
     }
 }
-
-/// The time for the space of removed files to become free: a reader finishes a page within it.
-const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first id of the segment whose record may have arrived at `oldest` or later. An unreadable block is kept until its latest
 /// timestamp is too old; the first error is stored in `damage`.

@@ -34,9 +34,14 @@ impl Store {
     pub(in crate::store) fn thin(&mut self) {
         self.thin_pause.tick();
         let mut steps = 0;
+        let steps_max = if self.oldest_noise().is_some() {
+            STEPS_FOR_ROOM
+        } else {
+            STEPS_AT_REST
+        };
         while self.is_thinning()
             && !self.thin_pause.is_waiting()
-            && (steps < STEPS_AT_REST || self.is_overdue())
+            && (steps < steps_max || self.is_overdue())
         {
             match self.thin_step() {
                 Ok(Some(_)) => steps += 1,
@@ -99,15 +104,17 @@ impl Store {
     }
 
     /// Thinning restarts after a pause. If the limits are exceeded by far, the oldest segment is deleted without its evidence, except on a
-    /// full disk, which takes no more records either: the segment waits until there is room for its evidence.
+    /// full disk, which takes no more records either: the segment waits until there is room for its evidence. If it was thinned to make
+    /// room, waiting would be in vain, and it is deleted.
     fn put_off_thinning(&mut self, error: Error) {
         let ids = self.thinner.take().map(|thinner| thinner.ids());
         if let Some(ids) = ids {
             self.doom_part(temporary(&self.directory.active(ids.start)));
             self.doom_part(temporary(&self.directory.sealed(ids.start)));
         }
-        if self.is_overdue()
-            && !matches!(error, Error::Full { .. })
+        let is_full = matches!(error, Error::Full { .. });
+        let is_for_room = self.oldest_noise().is_some();
+        if (is_full && is_for_room || !is_full && self.is_overdue())
             && let Some(index) = self.oldest_whole()
         {
             let file = self.sealed.remove(index);
@@ -122,7 +129,7 @@ impl Store {
 
     /// What is due next: thinning the oldest whole segment if there are too many rows or bytes, thinning kept ones once more, merging.
     fn next_thinning(&self) -> Option<Thinner> {
-        let (run, degree) = if self.exceeds(0, 0) {
+        let (run, degree) = if self.exceeds(0, 0) || self.oldest_noise().is_some() {
             let index = self.oldest_whole()?;
             (index..index + 1, Degree::Evidence)
         } else if self.kept_bytes() > self.options.kept_bytes_max {
@@ -165,7 +172,7 @@ impl Store {
         kept.map(|file| file.bytes).sum()
     }
 
-    fn oldest_whole(&self) -> Option<usize> {
+    pub(super) fn oldest_whole(&self) -> Option<usize> {
         self.sealed.iter().position(|file| !file.segment.is_kept())
     }
 
@@ -316,6 +323,8 @@ impl Store {
 
 /// The blocks that are read in one maintenance if nothing is overdue: about ten milliseconds.
 const STEPS_AT_REST: usize = 8;
+/// The blocks that are read in one maintenance if space is short: about a segment, so that deleting keeps up with what fills the disk.
+const STEPS_FOR_ROOM: usize = 64;
 /// The rows to read for each appended row: a segment is thinned before an eighth of the next is full.
 const THIN_PACE: u64 = 8;
 /// A block that need not be read costs about as much as this number of rows.

@@ -5,6 +5,7 @@ use crate::store::error::Error;
 use crate::store::format::batch;
 use crate::store::format::layout::Column;
 use crate::time::Micros;
+use memchr::memmem::Finder;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -153,11 +154,52 @@ impl MetadataColumn {
             .unwrap_or_else(|| panic!("row {row} of {}", self.ends.len()))
     }
 
+    /// The rows whose encoded metadata contains these bytes, ascending.
+    #[must_use]
+    pub fn rows_with(&self, needle: &Finder<'_>) -> Vec<u32> {
+        let length = needle.needle().len();
+        let mut rows = vec![];
+        let (mut row, mut at) = (0, 0);
+        while let Some(found) = self.bytes.get(at..).and_then(|rest| needle.find(rest)) {
+            let start = at + found;
+            row = row_at(&self.ends, row, start);
+            let Some(end) = self.ends.get(row).map(|end| *end as usize) else {
+                break;
+            };
+            // Across the end of a row it is in neither, and no later one begins in the same row and ends there.
+            if start + length <= end {
+                rows.extend(u32::try_from(row));
+            }
+            at = end;
+        }
+        rows
+    }
+
+    /// The end of each row in [`Self::all_bytes`].
+    #[must_use]
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
     /// All encoded metadata, concatenated.
     #[must_use]
     pub fn all_bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The row that contains a byte, searched from `row`: it is usually close.
+#[must_use]
+pub fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {
+    let is_before = |end: &u32| *end as usize <= byte;
+    let mut step = 1;
+    while ends.get(row + step).is_some_and(is_before) {
+        row += step;
+        step *= 2;
+    }
+    let later = ends.get(row..).unwrap_or_default();
+    let within = later.get(..=step).unwrap_or(later);
+    row + within.partition_point(is_before)
 }
 
 /// The ends of consecutive rows with these lengths.
@@ -201,6 +243,22 @@ mod tests {
         assert_eq!(messages.get(2), "b\u{e9}");
         assert_eq!(messages.ends(), [1, 1, 4]);
         assert_eq!(messages.text(), "ab\u{e9}");
+    }
+
+    #[test]
+    fn rows_with_a_text_are_found_where_it_is_in_one_row() {
+        let rows = ["abc", "", "ab", "cab", "c", "xabcabc", "b"];
+        let lengths = rows.map(|row| u32::try_from(row.len()).unwrap());
+        let bytes = rows.concat().into_bytes();
+        let column = MetadataColumn::new(bytes, &lengths, Path::new("x"), 0).unwrap();
+        for needle in ["abc", "ab", "b", "cc", "x", "c"] {
+            let expected: Vec<u32> = (0..)
+                .zip(rows)
+                .filter(|(_, row)| row.contains(needle))
+                .map(|(row, _)| row)
+                .collect();
+            assert_eq!(column.rows_with(&Finder::new(needle)), expected, "{needle}");
+        }
     }
 
     #[test]

@@ -105,6 +105,16 @@ impl View {
         }
     }
 
+    /// One segment of a view, and those of its records that have these ids.
+    #[must_use]
+    pub fn of_segment(segment: &Arc<Segment>, ids: Range<u64>) -> Self {
+        let all = segment.ids();
+        Self::new(
+            all.start.max(ids.start)..all.end.min(ids.end),
+            vec![Arc::clone(segment)],
+        )
+    }
+
     /// The visible ids: records outside are deleted or not yet complete. Skip rows of `segments` outside this range.
     #[must_use]
     pub fn ids(&self) -> Range<u64> {

@@ -60,6 +60,7 @@ impl Store {
             last_sync: Micros::now(),
             last_prune: None,
             room_made: None,
+            noise_end: 0,
             frames: FrameWriter::default(),
             age_clock,
             doomed: vec![],

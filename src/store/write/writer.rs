@@ -64,6 +64,8 @@ pub struct Store {
     pub(in crate::store) last_prune: Option<Micros>,
     /// When files were last deleted for lack of space on the file system.
     pub(in crate::store) room_made: Option<Micros>,
+    /// Segments below this id are thinned for lack of space on the file system.
+    pub(in crate::store) noise_end: u64,
     pub(in crate::store) frames: FrameWriter,
     pub(in crate::store) age_clock: AgeClock,
     /// Files that are no longer part of the store, and must be removed.

@@ -1,16 +1,12 @@
 //! The search for problems.
 
-use crate::query::{
-    Budget, Direction, Error, Expression, FieldCondition, FieldTest, Filter, filter_warnings, visit,
-};
+use crate::query::{Budget, Error, Filter, filter_warnings};
 use crate::store::View;
-use crate::triage::detect::PROBLEM;
 use crate::triage::kind::ProblemKind;
 use crate::triage::problems::answer::{ProblemList, SearchedTimes};
 use crate::triage::problems::evidence;
-use crate::triage::problems::group::{self, ProblemGroups};
-use crate::triage::problems::known::KnownCauses;
-use std::ops::ControlFlow;
+use crate::triage::problems::group::ProblemGroups;
+use crate::triage::problems::known::KnownProblems;
 use std::time::Instant;
 
 /// The most problems that one answer holds.
@@ -34,7 +30,7 @@ pub struct ProblemsQuery {
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are left out.
 pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<ProblemList, Error> {
-    problems_known(view, query, budget, &KnownCauses::default())
+    problems_known(view, query, budget, &KnownProblems::default())
 }
 
 /// The problems of a view of a store of which earlier answers are known.
@@ -45,27 +41,13 @@ pub fn problems_known(
     view: &View,
     query: &ProblemsQuery,
     budget: &Budget,
-    known: &KnownCauses,
+    known: &KnownProblems,
 ) -> Result<ProblemList, Error> {
     let begun = Instant::now();
-    let filter = query
-        .filter
-        .clone()
-        .with_expression(marked_as(&query.kinds));
     let mut groups = ProblemGroups::default();
-    let visited = visit(
-        view,
-        &filter,
-        Direction::Backward,
-        budget,
-        group::marks_of,
-        |marks| {
-            for mark in marks {
-                groups.add(mark);
-            }
-            ControlFlow::Continue(())
-        },
-    )?;
+    let (filter, kinds) = (&query.filter, query.kinds.as_slice());
+    let marks = &known.marks;
+    let is_partial = marks.each(view, filter, kinds, budget, |mark| groups.add(mark))?;
     let mut ranked = groups.ranked();
     let has_more = ranked.len() > query.limit;
     ranked.truncate(query.limit);
@@ -77,7 +59,7 @@ pub fn problems_known(
             ..budget.clone()
         };
         let found = if query.with_causes && !rest.time_max.is_zero() {
-            known.of(&rights, &group, || {
+            known.causes.of(&rights, &group, || {
                 evidence::of(view, &rights, &group, &rest)
             })?
         } else {
@@ -85,7 +67,7 @@ pub fn problems_known(
         };
         problems.push(group.into_problem(found.cause, found.context));
     }
-    let warnings = if problems.is_empty() && !visited.is_partial {
+    let warnings = if problems.is_empty() && !is_partial {
         filter_warnings(view, &query.filter, budget)?
     } else {
         Vec::new()
@@ -94,29 +76,11 @@ pub fn problems_known(
     Ok(ProblemList {
         problems,
         has_more,
-        partial: visited.is_partial,
+        partial: is_partial,
         searched: SearchedTimes {
             since: times.start,
             until: times.end,
         },
         warnings,
     })
-}
-
-/// Records that report a problem.
-#[must_use]
-pub fn marked() -> Expression {
-    Expression::Field(FieldCondition::new(PROBLEM, FieldTest::Exists))
-}
-
-/// Records that report a problem of one of these kinds, or of any.
-fn marked_as(kinds: &[ProblemKind]) -> Expression {
-    if kinds.is_empty() {
-        return marked();
-    }
-    let of_kind = |kind: &ProblemKind| {
-        let is_kind = FieldTest::Equals(kind.as_str().into());
-        Expression::Field(FieldCondition::new(PROBLEM, is_kind))
-    };
-    Expression::Any(kinds.iter().map(of_kind).collect())
 }

@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Different problems that are kept; more are counted with none.
 const GROUPS_MAX: usize = 10_000;
@@ -37,13 +38,21 @@ pub(super) struct ProblemMark {
     boot: Option<String>,
 }
 
+impl ProblemMark {
+    /// The bytes of its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.subject.len() + self.message.len() + optional(&self.run) + optional(&self.boot)
+    }
+}
+
 /// What happened to one thing.
 #[derive(Debug)]
 pub(super) struct ProblemGroup {
     /// The most telling mark, the latest of its kind.
-    pub(super) mark: ProblemMark,
+    pub(super) mark: Arc<ProblemMark>,
     /// The last mark of all.
-    pub(super) last: ProblemMark,
+    pub(super) last: Arc<ProblemMark>,
     first: (Id, Micros),
     counts: HashMap<K, u64, RandomState>,
     /// The times of the kinds that several records report at once.
@@ -103,7 +112,7 @@ fn family(mark: &ProblemMark) -> &'static str {
 }
 
 impl ProblemGroups {
-    pub(super) fn add(&mut self, mark: ProblemMark) {
+    pub(super) fn add(&mut self, mark: Arc<ProblemMark>) {
         let family = family(&mark);
         // the stages of cloud-init fail together
         let subject = match mark.kind {
@@ -181,11 +190,11 @@ fn is_of_kernel(mark: &ProblemMark) -> bool {
 }
 
 impl ProblemGroup {
-    fn new(mark: &ProblemMark) -> Self {
+    fn new(mark: &Arc<ProblemMark>) -> Self {
         let mut group = Self {
             first: (mark.id, mark.time),
-            last: mark.clone(),
-            mark: mark.clone(),
+            last: Arc::clone(mark),
+            mark: Arc::clone(mark),
             counts: HashMap::default(),
             times: Vec::new(),
         };
@@ -193,13 +202,13 @@ impl ProblemGroup {
         group
     }
 
-    fn add(&mut self, mark: ProblemMark) {
+    fn add(&mut self, mark: Arc<ProblemMark>) {
         self.count(&mark);
         if (mark.time, mark.id) < (self.first.1, self.first.0) {
             self.first = (mark.id, mark.time);
         }
         if (self.last.time, self.last.id) < (mark.time, mark.id) {
-            self.last = mark.clone();
+            self.last = Arc::clone(&mark);
         }
         // the kernel names the process, and systemd the unit
         let rank = |mark: &ProblemMark| {
@@ -256,8 +265,8 @@ impl ProblemGroup {
             kind: mark.kind,
             title: mark.kind.title(&mark.subject),
             severity: mark.kind.severity(),
-            subject: mark.subject,
-            source: mark.source,
+            subject: mark.subject.clone(),
+            source: mark.source.clone(),
             count,
             first: first.1,
             last: last.time,
@@ -265,8 +274,8 @@ impl ProblemGroup {
             last_id: last.id,
             cause,
             context,
-            boot: last.boot.or(mark.boot),
-            run: last.run,
+            boot: last.boot.clone().or_else(|| mark.boot.clone()),
+            run: last.run.clone(),
         }
     }
 }

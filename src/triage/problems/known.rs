@@ -1,11 +1,12 @@
-//! Causes that were found for earlier answers. What failed once is in each answer until it is too old, and its lines rarely change: when a log
-//! that tells of it is read later.
+//! What earlier answers found: marked records, and causes. What failed once is in each answer until it is too old, and its lines rarely
+//! change: when a log that tells of it is read later.
 
 use crate::query::Filter;
 use crate::record::Id;
 use crate::triage::kind::ProblemKind;
 use crate::triage::problems::evidence::Evidence;
 use crate::triage::problems::group::ProblemGroup;
+use crate::triage::problems::marks::KnownMarks;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +18,16 @@ const KEPT_MAX: usize = 512;
 const LASTS_MIN: Duration = Duration::from_secs(15);
 const LASTS_MAX: Duration = Duration::from_hours(1);
 
+/// What was found before in one store: marked records and causes. Clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct KnownProblems {
+    pub(super) marks: KnownMarks,
+    pub(super) causes: KnownCauses,
+}
+
 /// Causes that were found before. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct KnownCauses(Arc<Mutex<CausesByMark>>);
+pub(super) struct KnownCauses(Arc<Mutex<CausesByMark>>);
 
 type CausesByMark = HashMap<(Id, ProblemKind), KnownCause, RandomState>;
 

@@ -5,7 +5,9 @@ mod evidence;
 mod find;
 mod group;
 mod known;
+mod marks;
 
 pub use answer::{EvidenceLine, FoundProblem, ProblemList, SearchedTimes};
-pub use find::{PROBLEMS_MAX, ProblemsQuery, marked, problems, problems_known};
-pub use known::KnownCauses;
+pub use find::{PROBLEMS_MAX, ProblemsQuery, problems, problems_known};
+pub use known::KnownProblems;
+pub use marks::marked;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use vmlog::disk::RealDisk;
+use vmlog::disk::{RealDisk, Space};
 use vmlog::query::{Budget, Limits, page, parse_page};
 use vmlog::record::{Level, Metadata, Record, StoredRecord};
 use vmlog::store::{Error, Options, Reader, Store, View, inspect_store, verify};
@@ -479,4 +479,96 @@ fn small_kept_segments_are_merged() {
     let kept: Vec<_> = kept.map(|segment| segment.ids()).collect();
     assert!(kept.len() < 16, "{kept:?}");
     assert!(kept[0].end - kept[0].start > 100, "{kept:?}");
+}
+
+/// Whether a sealed segment is there that was not thinned.
+fn has_noise(view: &View) -> bool {
+    let mut segments = view.segments().iter();
+    segments.any(|segment| segment.is_sealed() && !segment.is_kept())
+}
+
+/// A full store whose evidence is in kept segments and in whole ones, and its disk.
+fn full_store() -> (DiskDouble, Store) {
+    let disk = DiskDouble::default();
+    let options = Options {
+        free_bytes_min: 1 << 30,
+        ..keeps(4 << 20)
+    };
+    let (mut store, _) = Store::open(Arc::new(disk.clone()), Path::new(ROOT), options).unwrap();
+    store.append(&redacted(&evidence()), &[]).unwrap();
+    noise(&mut store, 60_000);
+    let late = line("docker:late", Level::Error, "cannot connect".into());
+    store.append(&redacted(&[late]), &[]).unwrap();
+    noise(&mut store, 12_000);
+    (disk, store)
+}
+
+#[test]
+fn noise_is_deleted_before_evidence_when_space_is_short() {
+    let (disk, mut store) = full_store();
+    let bytes = |disk: &DiskDouble| disk.files().values().map(Vec::len).sum::<usize>();
+    let before = bytes(&disk);
+    disk.set_space(Space {
+        free: (1 << 30) - 1,
+        total: 1 << 40,
+    });
+    let start = Micros::now();
+    let whole = |store: &Store| {
+        let view = store.reader().view();
+        let segments = view.segments().iter();
+        segments.filter(|segment| !segment.is_kept()).count()
+    };
+    let whole_before = whole(&store);
+    for _ in 0..10 {
+        let done = store.maintain(start).unwrap();
+        assert!(done.pruned.short_of_room);
+    }
+    assert_eq!(
+        whole(&store),
+        whole_before - 1,
+        "one makes up for the missing byte"
+    );
+    assert!(bytes(&disk) < before);
+    // nothing that is deleted helps
+    let mut minutes = 0;
+    while has_noise(&store.reader().view()) {
+        minutes += 1;
+        assert!(minutes < 100, "the noise stays");
+        store.maintain(start.plus(minutes * 60_000_000)).unwrap();
+        let records = read_all(&store.reader().view());
+        assert_eq!(messages(&records, "system:kernel").len(), 40);
+        assert_eq!(messages(&records, "cloud-init").len(), 200);
+        assert_eq!(messages(&records, "docker:late"), ["cannot connect"]);
+    }
+    assert!(bytes(&disk) < before / 2);
+    assert_counted(&store.reader().view(), &read_all(&store.reader().view()));
+    for minute in minutes..minutes + 100 {
+        store.maintain(start.plus(minute * 60_000_000)).unwrap();
+    }
+    let records = read_all(&store.reader().view());
+    assert!(messages(&records, "system:kernel").is_empty(), "at last");
+}
+
+#[test]
+fn a_disk_without_room_for_evidence_loses_the_oldest_noise() {
+    let (disk, mut store) = full_store();
+    let start = Micros::now();
+    disk.set_space(Space {
+        free: 0,
+        total: 1 << 40,
+    });
+    disk.arm(disk.calls().len(), Fault::Full);
+    let whole = |store: &Store| {
+        let view = store.reader().view();
+        let segments = view.segments().iter();
+        segments.filter(|segment| !segment.is_kept()).count()
+    };
+    let before = whole(&store);
+    for minute in 0..20 {
+        store.maintain(start.plus(minute * 60_000_000)).unwrap();
+    }
+    assert!(whole(&store) < before);
+    let records = read_all(&store.reader().view());
+    assert_eq!(messages(&records, "system:kernel").len(), 40);
+    assert_eq!(messages(&records, "cloud-init").len(), 200);
 }

@@ -3,8 +3,9 @@
 //!
 //! Other load makes the times longer: the processor time of all threads beside them says how much of it.
 //!
-//! `cargo bench --bench triage [-- [RECORDS] [WORD]]` asks the rows whose name contains the word. It creates a store of this many records (a million, unless said otherwise) under `target/`, if
-//! there is none yet: ten boots within a day, one record in a thousand reports a problem.
+//! `cargo bench --bench triage [-- [RECORDS] [WORD]]` creates a store of this many records (a million, unless said otherwise) under
+//! `target/`, if there is none yet: ten boots within a day, one record in a thousand reports a problem. With a word it asks only the
+//! rows whose names contain it.
 
 #![expect(
     clippy::cast_possible_truncation,

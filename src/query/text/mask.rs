@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 use std::ops::Range;
 
-/// Words of a message that are looked at: longer messages differ in their ends.
+/// MessageWords of a message that are looked at: longer messages differ in their ends.
 const WORDS_MAX: usize = 48;
 /// Bytes of a message that are looked at.
 const BYTES_MAX: usize = 1_024;
@@ -74,7 +74,7 @@ pub(in crate::query) fn mask(message: &str, out: &mut String) {
     let end = message.floor_char_boundary(BYTES_MAX);
     let is_cut = end < message.len();
     let text = message.get(..end).unwrap_or(message);
-    let mut words = Words {
+    let mut words = MessageWords {
         text,
         at: 0,
         is_ascii: text.is_ascii(),
@@ -115,7 +115,7 @@ pub(in crate::query) fn mask(message: &str, out: &mut String) {
 }
 
 /// A word of a text.
-struct Word {
+struct MessageWord {
     start: usize,
     end: usize,
     /// A part of it may be masked.
@@ -123,7 +123,7 @@ struct Word {
 }
 
 /// Splits a text at white space.
-struct Words<'t> {
+struct MessageWords<'t> {
     text: &'t str,
     at: usize,
     is_ascii: bool,
@@ -139,8 +139,8 @@ const fn at_least(bytes: u64, least: u8) -> u64 {
     bytes.wrapping_add(each(0x80 - least)) & each(0x80)
 }
 
-impl Words<'_> {
-    fn next(&mut self) -> Option<Word> {
+impl MessageWords<'_> {
+    fn next(&mut self) -> Option<MessageWord> {
         if !self.is_ascii {
             return self.next_of_any();
         }
@@ -164,7 +164,7 @@ impl Words<'_> {
             // other control characters are part of a word
             if bytes.get(end).is_some_and(|byte| is_blank(*byte)) {
                 self.at = end;
-                return Some(Word::new(bytes, start, end, varying != 0));
+                return Some(MessageWord::new(bytes, start, end, varying != 0));
             }
             end += 1;
         }
@@ -176,21 +176,26 @@ impl Words<'_> {
             end += 1;
         }
         self.at = end;
-        Some(Word::new(bytes, start, end, varying != 0))
+        Some(MessageWord::new(bytes, start, end, varying != 0))
     }
 
-    fn next_of_any(&mut self) -> Option<Word> {
+    fn next_of_any(&mut self) -> Option<MessageWord> {
         let rest = self.text.get(self.at..)?;
         let start = self.at + rest.find(|c: char| !c.is_whitespace())?;
         let rest = self.text.get(start..)?;
         self.at = start + rest.find(char::is_whitespace).unwrap_or(rest.len());
         let word = rest.bytes().take(self.at - start);
         let varies = word.into_iter().any(|byte| (b'/'..=b':').contains(&byte));
-        Some(Word::new(self.text.as_bytes(), start, self.at, varies))
+        Some(MessageWord::new(
+            self.text.as_bytes(),
+            start,
+            self.at,
+            varies,
+        ))
     }
 }
 
-impl Word {
+impl MessageWord {
     /// Only UUIDs may have letters alone.
     fn new(text: &[u8], start: usize, end: usize, varies: bool) -> Self {
         Self {
@@ -236,7 +241,7 @@ impl Masked<'_, '_> {
         }
     }
 
-    fn word(&mut self, word: &Word) {
+    fn word(&mut self, word: &MessageWord) {
         let bytes = self.text.as_bytes().get(word.start..word.end);
         let bytes = bytes.unwrap_or_default();
         let core = without_marks(bytes);
@@ -259,7 +264,7 @@ impl Masked<'_, '_> {
             };
             let before = rest.get(..skipped).unwrap_or_default().iter().rev();
             let letters = before.take_while(|byte| is(**byte, class::LETTER)).count();
-            let run = Run::at(bytes, at + skipped - letters);
+            let run = Alphanumerics::at(bytes, at + skipped - letters);
             at = match uuid_end(bytes, &run).filter(|_| has_uuid) {
                 Some(end) => {
                     self.replace(word.start + run.start, word.start + end, "<uuid>");
@@ -272,7 +277,7 @@ impl Masked<'_, '_> {
 
     /// Masks a run of letters and digits in a word that begins at `base`; returns where the text after it begins. A fraction belongs
     /// to its number.
-    fn run(&mut self, word: &[u8], run: &Run, base: usize) -> usize {
+    fn run(&mut self, word: &[u8], run: &Alphanumerics, base: usize) -> usize {
         let length = run.end - run.start;
         if run.digits == 0 {
             return run.end;
@@ -308,14 +313,14 @@ impl Masked<'_, '_> {
 }
 
 /// Letters and digits, as many as there are.
-struct Run {
+struct Alphanumerics {
     start: usize,
     end: usize,
     digits: usize,
     is_hex: bool,
 }
 
-impl Run {
+impl Alphanumerics {
     fn at(word: &[u8], start: usize) -> Self {
         let (mut digits, mut common, mut end) = (0, class::HEX, start);
         for byte in word.get(start..).unwrap_or_default() {
@@ -342,7 +347,7 @@ fn digits_end(word: &[u8], start: usize) -> usize {
     start + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-fn is_prefixed_hex(word: &[u8], run: &Run) -> bool {
+fn is_prefixed_hex(word: &[u8], run: &Alphanumerics) -> bool {
     let digits = word
         .get(run.start..run.end)
         .and_then(|run| run.strip_prefix(b"0x"));
@@ -412,7 +417,7 @@ fn is_hex(text: &[u8]) -> bool {
 }
 
 /// Where the UUID ends that begins with a run.
-fn uuid_end(word: &[u8], run: &Run) -> Option<usize> {
+fn uuid_end(word: &[u8], run: &Alphanumerics) -> Option<usize> {
     const PARTS: [usize; 4] = [4, 4, 4, 12];
     if !run.is_hex || run.end - run.start != 8 {
         return None;
@@ -422,7 +427,7 @@ fn uuid_end(word: &[u8], run: &Run) -> Option<usize> {
         if word.get(end) != Some(&b'-') {
             return None;
         }
-        let part = Run::at(word, end + 1);
+        let part = Alphanumerics::at(word, end + 1);
         if !part.is_hex || part.end - part.start != length {
             return None;
         }

@@ -62,13 +62,6 @@ struct SegmentMarks {
     bytes: usize,
 }
 
-/// How the reading of a segment ended.
-#[derive(Debug, Default)]
-struct ReadOutcome {
-    is_partial: bool,
-    scanned: u64,
-}
-
 impl KnownMarks {
     /// Calls `take` with the marks of these kinds that match a filter; no kinds are all. Returns whether the budget ended the search, so that
     /// marks are missing.
@@ -127,7 +120,7 @@ impl KnownMarks {
         found: Option<SegmentMarks>,
         budget: &Budget,
         take: &mut (impl FnMut(Arc<ProblemMark>) + Send),
-    ) -> Result<ReadOutcome, Error> {
+    ) -> Result<Visit, Error> {
         let ids = segment.ids();
         let end = if segment.is_sealed() {
             // it is read once for all views
@@ -156,10 +149,7 @@ impl KnownMarks {
             known.read_to = end;
             self.lock().put(view, ids.start, known);
         }
-        Ok(ReadOutcome {
-            is_partial: visited.is_partial,
-            scanned: visited.scanned,
-        })
+        Ok(visited)
     }
 
     /// What is known of a segment of a view.

@@ -335,7 +335,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "5",
         kind: ValueKind::Number { min: 0, max: 50 },
-        meaning: "percentage of the file system to keep free, at least 64 MiB: below it records are thinned, then deleted, down to LOG_STORE_MIN_KEEP",
+        meaning: "percentage of the file system to keep free, at least 64 MiB: below it records are thinned or deleted, down to LOG_STORE_MIN_KEEP",
     },
     plain(
         "LOG_STORE_MIN_KEEP",

@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 use std::ops::Range;
 
-/// MessageWords of a message that are looked at: longer messages differ in their ends.
+/// Words of a message that are looked at: longer messages differ in their ends.
 const WORDS_MAX: usize = 48;
 /// Bytes of a message that are looked at.
 const BYTES_MAX: usize = 1_024;

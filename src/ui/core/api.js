@@ -1,5 +1,6 @@
 // Requests to the server; error responses become errors with their reason.
 
+import { pinned } from "./pinned.js";
 import { credentials, refused } from "./session.js";
 import { entryOf } from "../lib/types.js";
 
@@ -37,7 +38,7 @@ export const isAborted = (error) => error instanceof ApiError && error.aborted;
  * @param {Parameters} parameters
  */
 export function address(path, parameters = []) {
-  const query = new URLSearchParams(parameters).toString();
+  const query = new URLSearchParams([...parameters, ...pinned]).toString();
   return query ? `${path}?${query}` : path;
 }
 

@@ -287,4 +287,26 @@ describe("parts", { timeout: 240_000 }, () => {
     await page.waitForFunction(() => document.documentElement.dataset.theme === "light");
     await done(page);
   });
+
+  test("an embedded page keeps its workspace in every request and in its address, and leaves out the frame of the site around it", async () => {
+    mock.asked.length = 0;
+    const page = await open("?embed=1&workspace=ws-1");
+    await page.getByRole("link", { name: "Live" }).click();
+    await page.waitForSelector(".list-host:not([hidden]) .row");
+    await page.getByRole("link", { name: "Browse" }).click();
+    await ready(page);
+    const [without, all] = [mock.asked.filter((one) => !one.includes("workspace=ws-1")), mock.asked.length];
+    assert.deepEqual(without.filter((one) => !/^\/(?:ui\/|$|\?|readyz|session)/.test(one)), []);
+    assert.ok(all - without.length > 3, "it has asked for records, sources and counts");
+    assert.equal(new URL(page.url()).search, "?embed=1&workspace=ws-1");
+    assert.equal(await page.locator(".brand").count(), 0);
+    assert.equal(await page.getByRole("link", { name: "Status" }).count(), 0);
+    await page.reload();
+    await ready(page);
+    await done(page);
+    const plain = await open("?workspace=a%20b");
+    assert.equal(await plain.locator(".brand").count(), 1);
+    assert.ok(mock.asked.some((one) => one.startsWith("/logs?") && !one.includes("workspace")), "no name of a workspace");
+    await done(plain);
+  });
 });

@@ -62,12 +62,20 @@ export function readRoute(search) {
   };
 }
 
+/** @type {import("./filter.js").Parameters} */
+let kept = [];
+
+/** Every address has these parameters from now on, whatever it shows. @param {import("./filter.js").Parameters} parameters */
+export const keepInAddress = (parameters) => {
+  kept = parameters;
+};
+
 /**
  * @param {Route} route
  * @returns {string} `?...`, or empty for the plain page
  */
 export function writeRoute(route) {
-  const parameters = new URLSearchParams();
+  const parameters = new URLSearchParams(kept);
   if (route.tab !== "browse") parameters.append("view", route.tab);
   for (const [name, value] of toParameters(route.filter)) parameters.append(name, value);
   if (route.filter.boot === "all") parameters.append("boot", "all");

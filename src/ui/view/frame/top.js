@@ -1,5 +1,6 @@
 // The header of the page: name, tabs and tools.
 
+import { isEmbedded } from "../../core/pinned.js";
 import { dialog, features, go, live, prefer, preferences, route } from "../../core/state.js";
 import { writeRoute } from "../../lib/query/route.js";
 import { html, Icon } from "../html.js";
@@ -8,19 +9,19 @@ import { html, Icon } from "../html.js";
 
 export function Top() {
   return html`<header class="top">
-    <a class="brand" href="./" title="Show all records"><img src="ui/icon.svg" alt="" width="20" height="20" /><span>vmlog</span></a>
+    ${isEmbedded ? null : html`<a class="brand" href="./" title="Show all records"><img src="ui/icon.svg" alt="" width="20" height="20" /><span>vmlog</span></a>`}
     <nav class="tabs" aria-label="Views">
       <${TabLink} tab="browse" label="Browse" />
       <${TabLink} tab="live" label="Live" />
       ${features.value.runs !== false || route.value.tab === "runs" ? html`<${TabLink} tab="runs" label="Runs" />` : null}
       ${features.value.events !== false || route.value.tab === "events" ? html`<${TabLink} tab="events" label="Events" />` : null}
-      <${TabLink} tab="status" label="Status" />
+      ${isEmbedded ? null : html`<${TabLink} tab="status" label="Status" />`}
     </nav>
     <div class="gap"></div>
     <div class="tools" role="toolbar" aria-label="Page">
       <button class="plain palette-button" onClick=${() => { dialog.value = "palette"; }} title="Command palette (Ctrl K)" aria-label="Command palette"><${Icon} name="command" /></button>
       <button class="plain wide-only" onClick=${() => { dialog.value = "export"; }} title="Export (x)" aria-label="Export"><${Icon} name="download" /></button>
-      <${Theme} />
+      ${isEmbedded ? null : html`<${Theme} />`}
       <button class="plain wide-only" onClick=${() => { dialog.value = "help"; }} title="Keyboard shortcuts (?)" aria-label="Keyboard shortcuts"><${Icon} name="help" /></button>
     </div>
   </header>`;

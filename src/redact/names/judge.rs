@@ -37,7 +37,7 @@ impl Judge {
             Strength::Token if link.is_space() && !self.flag => {
                 !worth::is_random(value) && !worth::is_uuid(value)
             }
-            Strength::Token if !self.flag => spares_token(value),
+            Strength::Token if !self.flag => spares_token(value, worth::is_plain),
             Strength::Credential if link.colon && !in_quotes && prose::is_ordinary_word(value) => {
                 true
             }
@@ -55,8 +55,8 @@ impl Judge {
         segments: &mut SegmentMemo,
     ) -> bool {
         let value = text.get(range.clone()).unwrap_or_default();
-        let is_key = self.strength == Strength::Key && !self.flag;
-        if self.strict || !link.is_guess && !is_key {
+        let is_weak = matches!(self.strength, Strength::Key | Strength::Token) && !self.flag;
+        if self.strict || !link.is_guess && !is_weak {
             return self.spares(value, link, false);
         }
         if prose::is_no_value(value) || is_selector(value) {
@@ -69,7 +69,13 @@ impl Judge {
                     _ => !segments.is_random(text, range),
                 };
         }
-        !segments.is_random(text, range) || link.is_space() && worth::is_key_id(value)
+        match self.strength {
+            Strength::Token if link.is_space() => {
+                !segments.is_random(text, range) && !worth::is_uuid(value)
+            }
+            Strength::Token => spares_token(value, |_| segments.is_plain(text, range)),
+            _ => !segments.is_random(text, range) || link.is_space() && worth::is_key_id(value),
+        }
     }
 
     /// Whether the name alone does not prove that its value is a secret.
@@ -126,11 +132,11 @@ fn is_short_mix(value: &[u8]) -> bool {
 }
 
 /// Whether the value after `token=` is a word, a name, a short value or code.
-fn spares_token(value: &[u8]) -> bool {
+fn spares_token(value: &[u8], is_plain: impl FnOnce(&[u8]) -> bool) -> bool {
     let bare = worth::trimmed(value);
     bare.len() < worth::LENGTH_MIN
         || worth::is_reference(value)
-        || worth::is_plain(value) && !worth::is_uuid(bare) && !is_number(bare)
+        || is_plain(value) && !worth::is_uuid(bare) && !is_number(bare)
 }
 
 /// Whether a value is a number long enough to be a secret.
@@ -142,7 +148,7 @@ fn is_number(value: &[u8]) -> bool {
 pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool {
     match strength {
         Strength::Key => !worth::is_random(value),
-        Strength::Token => spares_token(value),
+        Strength::Token => spares_token(value, worth::is_plain),
         Strength::Credential | Strength::Secret => false,
     }
 }

@@ -2,11 +2,10 @@
 
 use crate::redact::values::code;
 use crate::redact::values::extent::Quote;
-use crate::redact::values::extent::bare_end;
 use crate::redact::values::extent::escape_length;
+use crate::redact::values::memo::ValueMemo;
 use crate::redact::values::space::ESCAPE;
 use crate::redact::values::space::is_space;
-use crate::redact::values::worth;
 
 /// The text between a name and its value.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,11 @@ const VERBS: &[&[u8]] = &[
 
 impl Link {
     /// Reads from the end of a name to the start of its value. `None` if the name continues.
-    pub(in crate::redact) fn read(text: &[u8], start: usize) -> Option<Self> {
+    pub(in crate::redact) fn read(
+        text: &[u8],
+        start: usize,
+        values: &mut ValueMemo,
+    ) -> Option<Self> {
         let mut link = Self {
             start,
             value: start,
@@ -111,7 +114,7 @@ impl Link {
         }
         link.separators(text);
         if !link.equals && !link.colon && !link.is_broken {
-            link.label(text);
+            link.label(text, values);
         }
         if link.equals || link.colon {
             link.skip_type(text);
@@ -184,7 +187,7 @@ impl Link {
 
     /// Reads a label between the name and a sign (`Key 1:`, `Key (base64):`, `token[0]:`, `password for bob:`, `password is`), or the
     /// separator between table columns or list items.
-    fn label(&mut self, text: &[u8]) {
+    fn label(&mut self, text: &[u8], values: &mut ValueMemo) {
         let rest = text.get(self.value..).unwrap_or_default();
         let near = rest.get(..LABEL_LENGTH_MAX).unwrap_or(rest);
         let line_end = memchr::memchr(b'\n', near).unwrap_or(near.len());
@@ -199,7 +202,7 @@ impl Link {
             return;
         }
         if first == Some(b'@') {
-            return self.at_sign(text);
+            return self.at_sign(text, values);
         }
         if let Some(length) = arrow_length(near).or_else(|| column_length(near)) {
             return self.guess(text, length);
@@ -227,9 +230,9 @@ impl Link {
     }
 
     /// `NAME@VALUE`, if the value looks generated. Hosts, packages and mail addresses have the same form.
-    fn at_sign(&mut self, text: &[u8]) {
+    fn at_sign(&mut self, text: &[u8], values: &mut ValueMemo) {
         let start = self.value + 1;
-        if is_random_near(text, start) {
+        if values.is_random_near(text, start) {
             self.value = start;
             self.is_guess = true;
         }
@@ -407,15 +410,6 @@ impl Link {
     }
 }
 
-/// Whether the bare value that starts here looks generated, by its first bytes.
-pub(super) fn is_random_near(text: &[u8], start: usize) -> bool {
-    /// Enough to judge a longer value.
-    const LENGTH_MAX: usize = 128;
-    let rest = text.get(start..).unwrap_or_default();
-    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
-    worth::is_random(near.get(..bare_end(near, 0)).unwrap_or_default())
-}
-
 /// The length of a key such as `value` or `parameterValue`.
 pub(in crate::redact) fn value_key_length(text: &[u8]) -> Option<usize> {
     /// Longer words before it are not known.
@@ -569,7 +563,11 @@ mod tests {
 
     /// The text after the name `N` and its separator, and whether the link is a guess.
     fn value(text: &str) -> Option<(&str, bool)> {
-        let link = Link::read(text.as_bytes(), text.find('N')? + 1)?;
+        let link = Link::read(
+            text.as_bytes(),
+            text.find('N')? + 1,
+            &mut ValueMemo::default(),
+        )?;
         Some((&text[link.value..], link.is_guess))
     }
 
@@ -635,7 +633,7 @@ mod tests {
             ("N:\n  x", false),
             ("N: x", false),
         ] {
-            let link = Link::read(text.as_bytes(), 1).unwrap();
+            let link = Link::read(text.as_bytes(), 1, &mut ValueMemo::default()).unwrap();
             assert_eq!(link.is_broken, is_broken, "{text}");
         }
     }

@@ -1,10 +1,10 @@
 //! Names of secrets (`password`, `api_key`, `--token`) and their values, in the forms in which programs write such pairs: `name=value`,
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
-use super::beside::{ResourceMemo, form_value, value_before};
+use super::beside::{form_value, value_before};
 use super::judge::Judge;
 use super::link::Link;
-use super::link::is_random_near;
+use super::memo::NameMemo;
 use super::strength::Strength;
 use super::strength::strength_of;
 use crate::redact::edit::MASK;
@@ -15,7 +15,6 @@ use crate::redact::values::extent::closing_bracket;
 use crate::redact::values::extent::is_json_end;
 use crate::redact::values::extent::yaml_block_end;
 use crate::redact::values::prose;
-use crate::redact::values::segments::SegmentMemo;
 use crate::redact::values::space::ESCAPE;
 use crate::redact::values::space::is_space;
 use crate::redact::values::worth;
@@ -62,27 +61,12 @@ pub(in crate::redact) struct Reach {
     bare: usize,
     /// The end of the last value in quotes or brackets. The value of a name inside it ends inside, too.
     closed: usize,
-    /// The run of bytes that may be a call around a value, which was read last.
-    wrapper: Range<usize>,
-    resources: ResourceMemo,
-    segments: SegmentMemo,
 }
 
 impl Reach {
     /// Whether a quoted value that was found contains this position.
     pub(in crate::redact) fn covers(&self, at: usize) -> bool {
         at < self.closed
-    }
-
-    /// The end of the run of bytes that may be a call or a prefix of a quoted value: `SecretString(`, `b`.
-    fn wrapper_end(&mut self, text: &[u8], start: usize) -> usize {
-        if !self.wrapper.contains(&start) {
-            let rest = text.get(start..).unwrap_or_default();
-            let of_wrapper = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_:.($@".contains(*byte);
-            let length = rest.iter().take_while(of_wrapper).count();
-            self.wrapper = start..start + length;
-        }
-        self.wrapper.end
     }
 
     /// Notes the end of a quoted value.
@@ -138,7 +122,7 @@ pub(in crate::redact) fn pair(
     name: Range<usize>,
     need: RequiredLink,
     strict: bool,
-    reach: &mut Reach,
+    (reach, memo): (&mut Reach, &mut NameMemo),
 ) -> Option<Pair> {
     let flag = need == RequiredLink::Flag;
     if flag && !is_flag(text, name.start) {
@@ -151,7 +135,7 @@ pub(in crate::redact) fn pair(
     if let Some(value) = value_before(text, end) {
         return listed_before(text, &name, value, strict);
     }
-    let mut link = Link::read(text, end)?;
+    let mut link = memo.link(text, end)?;
     if strict {
         link.keep_preposition(text);
     }
@@ -166,7 +150,11 @@ pub(in crate::redact) fn pair(
     if flag {
         link.skip_comma(text);
     }
-    link.skip_value_key(text);
+    if flag || strict {
+        link.skip_value_key(text);
+    } else {
+        link = memo.after_value_key(text, &link);
+    }
     let satisfied = link.satisfies(need);
     if !satisfied && !strict {
         // The rule for this header applies instead.
@@ -175,12 +163,14 @@ pub(in crate::redact) fn pair(
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
             && Quote::at(text, link.value).is_none();
         link.is_guess = link.colon && need != RequiredLink::Sign && !is_header
-            || need == RequiredLink::Sign && link.is_space() && is_random_near(text, link.value);
+            || need == RequiredLink::Sign
+                && link.is_space()
+                && memo.values.is_random_near(text, link.value);
     }
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
     }
-    if is_harmless(text, &name, &link, need, strict, reach) {
+    if is_harmless(text, &name, &link, need, strict, memo) {
         return None;
     }
     let strength = strength_of(text.get(..name.end)?, name.start);
@@ -192,9 +182,9 @@ pub(in crate::redact) fn pair(
     if link.in_tag {
         in_tag(text, &link, &judge)
     } else if link.quoted.is_some() {
-        structured(text, &link, &judge, reach)
+        structured(text, &link, &judge, (reach, memo))
     } else {
-        plain(text, &link, &judge, reach)
+        plain(text, &link, &judge, (reach, memo))
     }
 }
 
@@ -220,7 +210,7 @@ fn is_harmless(
     link: &Link,
     need: RequiredLink,
     strict: bool,
-    reach: &mut Reach,
+    memo: &mut NameMemo,
 ) -> bool {
     if need == RequiredLink::Equals && is_working_directory(text, name.clone(), link.value) {
         return true;
@@ -229,7 +219,7 @@ fn is_harmless(
         return false;
     }
     let before = text.get(..name.end).unwrap_or_default();
-    link.colon && reach.resources.holds(text, name.start)
+    link.colon && memo.resources.holds(text, name.start)
         || prose::is_no_name(before)
         || link.is_space() && prose::is_no_name_before_space(before)
         || need == RequiredLink::Uncounted && is_count(text, link.value)
@@ -350,10 +340,14 @@ fn is_flag(text: &[u8], start: usize) -> bool {
 }
 
 /// The value after a quoted name. Quotes stay, so that JSON remains JSON.
-fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
+fn structured(
+    text: &[u8],
+    link: &Link,
+    judge: &Judge,
+    (reach, memo): (&mut Reach, &mut NameMemo),
+) -> Option<Pair> {
     let start = link.value;
-    if let Some((at, quote)) = opening_quote(text, start, reach).filter(|&(at, _)| at <= start + 3)
-    {
+    if let Some((at, quote)) = opening_quote(text, start, memo).filter(|&(at, _)| at <= start + 3) {
         let content = at + quote.length;
         let (end, _) = quote.close(text, content);
         let value = text.get(content..end)?;
@@ -420,7 +414,12 @@ fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
 
 /// The value after a bare name. Everything from the end of the name to the end of the value becomes `=[REDACTED]`; after a label only the
 /// value is replaced.
-fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
+fn plain(
+    text: &[u8],
+    link: &Link,
+    judge: &Judge,
+    (reach, memo): (&mut Reach, &mut NameMemo),
+) -> Option<Pair> {
     let (start, strict) = (link.value, judge.strict);
     if let Some(end) = yaml_block_end(text, link.start, start)
         && (judge.strength != Strength::Key
@@ -433,7 +432,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
     if let Some(end) = curly_end(text, start) {
         return replacement(text, link.start..end, MaskForm::Assigned);
     }
-    let quote = opening_quote(text, start, reach)
+    let quote = opening_quote(text, start, memo)
         .filter(|&(at, quote)| strict || !closes_something_else(text, link, at, quote));
     let (mut end, value) = if let Some((at, quote)) = quote {
         let content = at + quote.length;
@@ -455,7 +454,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
     } else {
         let end = plain_bare_end(text, start, strict, reach);
         let value = text.get(start..end)?;
-        if is_masked(value) || judge.spares_at(text, start..end, link, &mut reach.segments) {
+        if is_masked(value) || judge.spares_at(text, start..end, link, &mut memo.values.segments) {
             return None;
         }
         (end, value)
@@ -495,13 +494,13 @@ fn curly_end(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The opening quote of a value, perhaps after a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
-fn opening_quote(text: &[u8], start: usize, reach: &mut Reach) -> Option<(usize, Quote)> {
+fn opening_quote(text: &[u8], start: usize, memo: &mut NameMemo) -> Option<(usize, Quote)> {
     /// Room for `SecretString(Some(b`.
     const WRAPPER_LENGTH_MAX: usize = 48;
     if let Some(quote) = Quote::at(text, start) {
         return Some((start, quote));
     }
-    let length = reach.wrapper_end(text, start) - start;
+    let length = memo.wrapper_end(text, start) - start;
     if length > WRAPPER_LENGTH_MAX {
         return None;
     }

@@ -6,6 +6,8 @@ use regex_automata::dfa::Automaton;
 use regex_automata::dfa::StartKind;
 use regex_automata::dfa::dense;
 use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
 use regex_automata::util::syntax;
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -35,6 +37,43 @@ impl Prefix {
         self.automaton.get_or_init(|| compiled(&self.pattern))
     }
 
+    /// The end of the match that starts at `start`. A search that reaches a place in the same state as the last long one is not read
+    /// to its end again: a text may repeat the start of a pattern many times before a run that has to end in some way.
+    pub(in crate::redact) fn end_after(
+        &self,
+        text: &[u8],
+        start: usize,
+        memo: &mut SearchMemo,
+    ) -> Option<usize> {
+        let automaton = self.automaton();
+        let config = start::Config::new().anchored(Anchored::Yes);
+        // it fails only on look-around, which is not used here
+        let mut state = automaton.start_state(&config).ok()?;
+        let mut search = Search::default();
+        for (at, &byte) in text.iter().enumerate().skip(start) {
+            state = automaton.next_state(state, byte);
+            if automaton.is_special_state(state) {
+                // a match is known one byte after its end
+                if automaton.is_match_state(state) {
+                    search.end = Some(at);
+                } else if automaton.is_dead_state(state) {
+                    return memo.keep(search, at - start);
+                }
+            }
+            if at % SAMPLE_BYTES == 0 {
+                if memo.0.is_in(at, state) {
+                    return memo.0.end.filter(|&end| end > at).or(search.end);
+                }
+                search.note(at, state);
+            }
+        }
+        state = automaton.next_eoi_state(state);
+        if automaton.is_match_state(state) {
+            search.end = Some(text.len());
+        }
+        memo.keep(search, text.len().saturating_sub(start))
+    }
+
     /// The end of the match that starts at `start`.
     pub(in crate::redact) fn end(&self, text: &[u8], start: usize) -> Option<usize> {
         if start > text.len() {
@@ -44,6 +83,64 @@ impl Prefix {
         // the search fails only on look-around, which is not used here
         let end = self.automaton().try_search_fwd(&input).ok().flatten()?;
         Some(end.offset())
+    }
+}
+
+/// The number of bytes between two places at which the state of a search is noted.
+const SAMPLE_BYTES: usize = 16;
+
+/// The maximum number of changes of the state that are noted: room for a command with its arguments.
+const CHANGES_MAX: usize = 64;
+
+/// The last long search of a pattern in a text.
+#[derive(Debug, Default)]
+pub(in crate::redact) struct SearchMemo(Search);
+
+/// A search of a pattern.
+#[derive(Debug, Default)]
+struct Search {
+    /// The places at which the state differs from the one noted before, with the state.
+    changes: Vec<(usize, StateID)>,
+    /// The last place at which the state was noted.
+    last: usize,
+    /// The end of the match.
+    end: Option<usize>,
+}
+
+impl Search {
+    /// Whether this search was in the same state at the same place.
+    fn is_in(&self, at: usize, state: StateID) -> bool {
+        let count = self.changes.partition_point(|(place, _)| *place <= at);
+        at <= self.last
+            && count
+                .checked_sub(1)
+                .and_then(|index| self.changes.get(index))
+                .is_some_and(|(_, known)| *known == state)
+    }
+
+    fn note(&mut self, at: usize, state: StateID) {
+        let is_same = self.changes.last().is_some_and(|(_, last)| *last == state);
+        if is_same && self.last + SAMPLE_BYTES == at {
+            self.last = at;
+        } else if self.changes.len() < CHANGES_MAX
+            && (self.changes.is_empty() || self.last + SAMPLE_BYTES == at)
+        {
+            self.changes.push((at, state));
+            self.last = at;
+        }
+    }
+}
+
+impl SearchMemo {
+    /// Remembers a search that read this many bytes, if it is a long one, and returns its result.
+    fn keep(&mut self, search: Search, length: usize) -> Option<usize> {
+        /// A shorter search takes less time than it takes to remember it.
+        const LENGTH_MIN: usize = 64;
+        let end = search.end;
+        if length >= LENGTH_MIN {
+            self.0 = search;
+        }
+        end
     }
 }
 
@@ -68,6 +165,7 @@ fn compiled(pattern: &str) -> Box<dense::DFA<Vec<u32>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_prefix_matches_at_the_given_position_only() {
@@ -77,6 +175,22 @@ mod tests {
         assert_eq!(prefix.end(b"xxabc=", 0), None);
         assert_eq!(prefix.end(b"ab", 3), None, "past the end");
         assert_eq!(Prefix::new("[^\\s]+").end(b"\xff\xfe z", 0), Some(2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_search_with_memory_finds_the_same(
+            text in "(a\\.|a|b| |[a-c.]{1,90}| b){0,30}", starts in prop::collection::vec(0usize..400, 1..40), pattern in 0usize..4,
+        ) {
+            let patterns = ["a\\.[^ ]+[ ]+", "[a-c]+(?:b|\\z)", "a(?: [^ ]+){0,3}? b", "a\\.(?:[^ ]+|[^.]+\\.)"];
+            let prefix = Prefix::new(patterns[pattern]);
+            let mut memo = SearchMemo::default();
+            for start in starts {
+                let start = start.min(text.len());
+                let found = prefix.end_after(text.as_bytes(), start, &mut memo);
+                prop_assert_eq!(found, prefix.end(text.as_bytes(), start), "{}", start);
+            }
+        }
     }
 
     #[test]

@@ -201,25 +201,50 @@ pub(super) fn is_in_tag(text: &[u8], start: usize) -> bool {
     rest.next() == Some(&b'<')
 }
 
+/// The white space and quotes that were found last in a text, before the passwords of `user:password`.
+#[derive(Debug, Default)]
+pub(in crate::redact) struct WordStart {
+    /// How much of the text was read, and the end of the last of them.
+    read: usize,
+    last: usize,
+}
+
+impl WordStart {
+    /// The start of the word that contains the byte before `end`.
+    fn before(&mut self, text: &[u8], end: usize) -> usize {
+        let ends_it = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`');
+        if end < self.read {
+            *self = Self::default();
+        }
+        let unread = text.get(self.read..end).unwrap_or_default();
+        if let Some(last) = unread.iter().rposition(ends_it) {
+            self.last = self.read + last + 1;
+        }
+        self.read = end;
+        self.last
+    }
+}
+
 /// The password in `user:password` before `end`.
-pub(in crate::redact) fn password_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+pub(in crate::redact) fn password_before(
+    text: &[u8],
+    end: usize,
+    words: &mut WordStart,
+) -> Option<Range<usize>> {
     /// Room for a user and a token.
     const LENGTH_MAX: usize = 512;
-    let before = text.get(end.saturating_sub(LENGTH_MAX)..end)?;
-    let ends_it = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`');
-    let length = before
-        .iter()
-        .rev()
-        .take_while(|byte| !ends_it(byte))
-        .count();
-    let start = end - length;
+    let start = words.before(text, end).max(end.saturating_sub(LENGTH_MAX));
     let colon = memchr::memchr(b':', text.get(start..end)?)?;
     let password = start + colon + 1..end;
     (!password.is_empty()).then_some(password)
 }
 
 /// The password in `user:password`, or after `echo`, that is piped into the command at `start`.
-pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Range<usize>> {
+pub(in crate::redact) fn password_piped(
+    text: &[u8],
+    start: usize,
+    words: &mut WordStart,
+) -> Option<Range<usize>> {
     /// The maximum distance between pipe and command: room for `sudo`, a registry and a few flags.
     const PIPE_DISTANCE_MAX: usize = 128;
     let near = start.saturating_sub(PIPE_DISTANCE_MAX);
@@ -230,7 +255,7 @@ pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Ran
         .or_else(|| before.strip_suffix(b"'"));
     let before = before.unwrap_or_else(|| text.get(..pipe).unwrap_or_default().trim_ascii_end());
     let before = before.strip_suffix(b"\\n").unwrap_or(before);
-    password_before(text, before.len()).or_else(|| word_printed(before))
+    password_before(text, before.len(), words).or_else(|| word_printed(before))
 }
 
 /// The last word, if a command before it prints it: `echo -n 'x`, `printf %s x`.
@@ -283,6 +308,10 @@ mod tests {
         assert!(!follows_digits(b"1234567", 7) && follows_digits(b"\\x22123456789", 13));
         assert!(is_in_tag(b"<a:proxy", 8) && is_in_tag(b"<", 1));
         assert!(!is_in_tag(b"</proxy", 7) && !is_in_tag(b"proxy", 5));
+        let password_before =
+            |text: &[u8], end| password_before(text, end, &mut WordStart::default());
+        let password_piped =
+            |text: &[u8], start| password_piped(text, start, &mut WordStart::default());
         assert_eq!(password_before(b"x \"u:p:q@tcp(", 8), Some(5..8));
         assert_eq!(password_before(b"u@tcp(", 1), None);
         assert_eq!(password_before(b"u:@tcp(", 2), None);

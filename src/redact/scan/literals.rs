@@ -207,11 +207,11 @@ impl Literals {
             }
         }
         let near = Lowercase::of(text.get(start..).unwrap_or_default());
-        let head = head_of(&near.bytes);
+        let head = near.head();
         for literal in &group.literals {
             let range = start..start + literal.text.len();
             if head & literal.mask == literal.head
-                && near.starts_with(literal.text)
+                && (literal.text.len() <= HEAD || near.starts_with(literal.text))
                 && visit(literal.rule, range) == Go::Stop
             {
                 return Go::Stop;
@@ -233,7 +233,7 @@ fn head_of(text: &[u8]) -> u64 {
     u64::from_le_bytes(head)
 }
 
-/// The maximum length of a literal.
+/// The maximum length of a literal. No literal contains a zero byte, which stands for missing bytes.
 const LENGTH_MAX: usize = 40;
 
 /// The start of a text in lower case: many literals begin with the same bytes.
@@ -244,12 +244,28 @@ struct Lowercase {
 
 impl Lowercase {
     fn of(text: &[u8]) -> Self {
+        // with a fixed length this takes a few instructions
+        if let Some(near) = text.first_chunk() {
+            return Self {
+                bytes: near.map(|byte| byte.to_ascii_lowercase()),
+                length: LENGTH_MAX,
+            };
+        }
         let mut bytes = [0; LENGTH_MAX];
-        let length = text.len().min(LENGTH_MAX);
         for (lower, byte) in bytes.iter_mut().zip(text) {
             *lower = byte.to_ascii_lowercase();
         }
-        Self { bytes, length }
+        Self {
+            bytes,
+            length: text.len(),
+        }
+    }
+
+    /// The first bytes as a number, as [`head_of`] reads them.
+    fn head(&self) -> u64 {
+        self.bytes
+            .first_chunk()
+            .map_or(0, |head| u64::from_le_bytes(*head))
     }
 
     fn starts_with(&self, literal: &[u8]) -> bool {

@@ -3,14 +3,17 @@
 use crate::redact::edit::Edit;
 use crate::redact::edit::MaskForm;
 use crate::redact::names;
+use crate::redact::names::NameMemo;
 use crate::redact::names::Reach;
 use crate::redact::names::RequiredLink;
 use crate::redact::rules::pem;
 use crate::redact::rules::prefix::Prefix;
+use crate::redact::rules::prefix::SearchMemo;
 use crate::redact::rules::rule::Rule;
 use crate::redact::rules::rule::Shape;
 use crate::redact::rules::rule::Token;
 use crate::redact::rules::shape;
+use crate::redact::rules::shape::WordStart;
 use crate::redact::rules::url;
 use crate::redact::rules::url::Ahead;
 use crate::redact::rules::url::Writing;
@@ -67,6 +70,15 @@ impl Compiled {
     }
 }
 
+/// The progress of one rule in a text.
+#[derive(Debug, Default)]
+struct RuleReach {
+    reach: Reach,
+    /// The last long searches of the patterns of a token.
+    head: SearchMemo,
+    secret: SearchMemo,
+}
+
 /// The walk over one text, from literal to literal.
 #[derive(Debug)]
 pub(super) struct TextWalk<'a> {
@@ -74,7 +86,9 @@ pub(super) struct TextWalk<'a> {
     strict: bool,
     text: &'a [u8],
     /// The progress of each rule. Empty until the first literal.
-    reaches: Vec<Reach>,
+    reaches: Vec<RuleReach>,
+    names: NameMemo,
+    words: WordStart,
     /// A position after which no private key ends, if known.
     without_end: Option<usize>,
     /// The end of the last private key. Literals inside it are skipped.
@@ -95,6 +109,8 @@ impl<'a> TextWalk<'a> {
             strict,
             text,
             reaches: Vec::new(),
+            names: NameMemo::default(),
+            words: WordStart::default(),
             without_end: None,
             key_end: 0,
             addresses: Ahead::default(),
@@ -118,19 +134,26 @@ impl<'a> TextWalk<'a> {
         }
         if self.reaches.is_empty() {
             let count = self.rules.len();
-            self.reaches.resize_with(count, Reach::default);
+            self.reaches.resize_with(count, RuleReach::default);
         }
-        let Some(reach) = self.reaches.get_mut(rule) else {
+        let Some(RuleReach {
+            reach,
+            head,
+            secret,
+        }) = self.reaches.get_mut(rule)
+        else {
             return;
         };
         let start = literal.start;
         let found = match &compiled.matcher {
-            RuleMatcher::Name(need) => names::pair(text, literal, *need, strict, reach),
+            RuleMatcher::Name(need) => {
+                names::pair(text, literal, *need, strict, (reach, &mut self.names))
+            }
             _ if reach.covers(start) => None,
-            RuleMatcher::Token(token) => token.secret(text, start, strict, reach),
+            RuleMatcher::Token(token) => token.secret(text, start, strict, (reach, head, secret)),
             RuleMatcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
-            RuleMatcher::Userinfo => bare(shape::password_before(text, start)),
-            RuleMatcher::Piped => bare(shape::password_piped(text, start)),
+            RuleMatcher::Userinfo => bare(shape::password_before(text, start, &mut self.words)),
+            RuleMatcher::Piped => bare(shape::password_piped(text, start, &mut self.words)),
             RuleMatcher::Url(writing) => {
                 bare(url::password(text, literal, *writing, &mut self.addresses))
             }
@@ -187,10 +210,10 @@ impl CompiledToken {
         text: &[u8],
         start: usize,
         strict: bool,
-        reach: &mut Reach,
+        (reach, head, secret): (&mut Reach, &mut SearchMemo, &mut SearchMemo),
     ) -> Option<(Range<usize>, MaskForm)> {
-        let start = self.head.end(text, start)?;
-        let end = self.secret.end(text, start)? - self.token.tail;
+        let start = self.head.end_after(text, start, head)?;
+        let end = self.secret.end_after(text, start, secret)? - self.token.tail;
         let accepted = strict || (self.token.accepts)(text.get(start..end)?);
         if !accepted && end - start > REJECTED_LENGTH_MAX {
             reach.close(end);

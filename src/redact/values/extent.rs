@@ -28,6 +28,12 @@ impl Quote {
     /// The quote at `at`, if any.
     pub(in crate::redact) fn at(text: &[u8], at: usize) -> Option<Self> {
         let rest = text.get(at..)?;
+        if !matches!(
+            rest.first(),
+            Some(b'"' | b'\'' | b'`' | b'\\' | b'%' | b'&')
+        ) {
+            return None;
+        }
         let longest = (1_usize << LEVEL_MAX) - 1;
         let slashes = rest
             .iter()

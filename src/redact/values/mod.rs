@@ -2,6 +2,7 @@
 
 pub(super) mod code;
 pub(super) mod extent;
+pub(super) mod memo;
 pub(super) mod prose;
 pub(super) mod segments;
 pub(super) mod space;

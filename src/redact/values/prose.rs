@@ -259,10 +259,12 @@ fn is_word(word: &str) -> bool {
         && rest.all(|c| is_apostrophe(c) || c.is_alphabetic() && !c.is_uppercase())
 }
 
+/// Longer values are more than one or two words with punctuation.
+const SHORT_LENGTH_MAX: usize = 4 * WORD_LENGTH_MAX;
+
 /// The value as text, if it is short enough to be one or two words with punctuation.
 fn short_text(value: &[u8]) -> Option<&str> {
-    const LENGTH_MAX: usize = 4 * WORD_LENGTH_MAX;
-    if value.len() > LENGTH_MAX {
+    if value.len() > SHORT_LENGTH_MAX {
         return None;
     }
     std::str::from_utf8(value).ok()
@@ -278,44 +280,44 @@ pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
 
 /// Whether the text ends in one of [`NO_NAMES`].
 pub(in crate::redact) fn is_no_name(text: &[u8]) -> bool {
-    const PAIRS: u64 = pairs_of_ends(NO_NAMES);
-    ends_in_one_of(text, NO_NAMES, PAIRS)
+    const TRIPLES: u64 = triples_of_ends(NO_NAMES);
+    ends_in_one_of(text, NO_NAMES, TRIPLES)
 }
 
 /// Whether the text ends in one of [`NO_NAMES_BEFORE_SPACE`].
 pub(in crate::redact) fn is_no_name_before_space(text: &[u8]) -> bool {
-    const PAIRS: u64 = pairs_of_ends(NO_NAMES_BEFORE_SPACE);
-    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE, PAIRS)
+    const TRIPLES: u64 = triples_of_ends(NO_NAMES_BEFORE_SPACE);
+    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE, TRIPLES)
 }
 
 /// No word that a text is searched for at its end is shorter.
-const END: usize = 4;
+const END: usize = 5;
 
-/// A bit for the first two of the last [`END`] bytes of each word; several pairs share one.
-const fn pairs_of_ends(words: &[&str]) -> u64 {
-    let mut pairs = 0;
+/// A bit for the first three of the last [`END`] bytes of each word; several triples share one.
+const fn triples_of_ends(words: &[&str]) -> u64 {
+    let mut triples = 0;
     let mut rest = words;
     while let [word, after @ ..] = rest {
         assert!(word.len() >= END, "a shorter word is never found");
-        if let [.., first, second, _, _] = word.as_bytes() {
-            pairs |= pair_of_end(*first, *second);
+        if let [.., first, second, third, _, _] = word.as_bytes() {
+            triples |= triple_of_end(*first, *second, *third);
         }
         rest = after;
     }
-    pairs
+    triples
 }
 
-const fn pair_of_end(first: u8, second: u8) -> u64 {
-    1 << ((2 * first as u32 + second as u32) & 63)
+const fn triple_of_end(first: u8, second: u8, third: u8) -> u64 {
+    1 << ((4 * first as u32 + 2 * second as u32 + third as u32) & 63)
 }
 
-/// Whether the text ends in one of the words, of which [`pairs_of_ends`] are known.
-fn ends_in_one_of(text: &[u8], words: &[&str], pairs: u64) -> bool {
+/// Whether the text ends in one of the words, of which [`triples_of_ends`] are known.
+fn ends_in_one_of(text: &[u8], words: &[&str], triples: u64) -> bool {
     let Some(last) = text.last_chunk::<END>() else {
         return false;
     };
     let last = last.map(|byte| byte.to_ascii_lowercase());
-    if pairs & pair_of_end(last[0], last[1]) == 0 {
+    if triples & triple_of_end(last[0], last[1], last[2]) == 0 {
         return false;
     }
     let words = words
@@ -332,18 +334,46 @@ fn ends_in_one_of(text: &[u8], words: &[&str], pairs: u64) -> bool {
 pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
     /// The length of the longest word of the list.
     const FOLLOWER_LENGTH_MAX: usize = 16;
-    short_text(value).is_some_and(|text| {
-        let word = bare_word(text).trim_end_matches('=').as_bytes();
-        let mut lower = [0; FOLLOWER_LENGTH_MAX];
-        let Some(lower) = lower.get_mut(..word.len()) else {
-            return false;
-        };
-        lower.copy_from_slice(word);
-        lower.make_ascii_lowercase();
-        FOLLOWERS
+    const BY_START: [u32; 256] = followers_by_start();
+    if value.len() > SHORT_LENGTH_MAX {
+        return false;
+    }
+    let word = trimmed_end(bare_bytes(value), b"=");
+    let mut lower = [0; FOLLOWER_LENGTH_MAX];
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    let (Some(&first), Some(&last)) = (lower.first(), lower.last()) else {
+        return false;
+    };
+    let ends = BY_START.get(usize::from(first)).copied().unwrap_or(0);
+    ends & bit_of_letter(last) != 0
+        && FOLLOWERS
             .binary_search_by(|follower| follower.as_bytes().cmp(lower))
             .is_ok()
-    })
+}
+
+const fn bit_of_letter(letter: u8) -> u32 {
+    if letter.is_ascii_lowercase() {
+        1 << (letter - b'a')
+    } else {
+        0
+    }
+}
+
+/// For each first byte of [`FOLLOWERS`] their last letters, a bit for each.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+const fn followers_by_start() -> [u32; 256] {
+    let mut ends = [0; 256];
+    let mut rest = FOLLOWERS;
+    while let [word, after @ ..] = rest {
+        let word = word.as_bytes();
+        ends[word[0] as usize] |= bit_of_letter(word[word.len() - 1]);
+        rest = after;
+    }
+    ends
 }
 
 /// Whether `value` is a word for an absent value, or was masked by the program that logged it.
@@ -365,6 +395,23 @@ pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
 fn bare_word(text: &str) -> &str {
     text.trim_start_matches(['(', '[', '<'])
         .trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '>', '"', '\''])
+}
+
+/// The same for bytes.
+fn bare_bytes(mut word: &[u8]) -> &[u8] {
+    while let [b'(' | b'[' | b'<', rest @ ..] = word {
+        word = rest;
+    }
+    trimmed_end(word, b".,;:!?)]>\"'")
+}
+
+fn trimmed_end<'a>(mut word: &'a [u8], signs: &[u8]) -> &'a [u8] {
+    while let [rest @ .., last] = word
+        && signs.contains(last)
+    {
+        word = rest;
+    }
+    word
 }
 
 #[cfg(test)]

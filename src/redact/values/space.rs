@@ -4,6 +4,6 @@
 pub(in crate::redact) const ESCAPE: u8 = 0x1b;
 
 /// Whether a byte is white space, as `\s` in patterns.
-pub(in crate::redact) fn is_space(byte: u8) -> bool {
+pub(in crate::redact) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }

@@ -13,7 +13,7 @@ pub(in crate::redact) const LENGTH_MIN: usize = 8;
 pub(super) const STRONG_LENGTH_MIN: usize = 6;
 
 /// The maximum number of digits in a row within a value that consists of words.
-const NUMBER_DIGITS_MAX: usize = 6;
+pub(super) const NUMBER_DIGITS_MAX: usize = 6;
 
 /// Whether a value looks generated.
 pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
@@ -78,11 +78,28 @@ pub(in crate::redact) fn is_plain(value: &[u8]) -> bool {
 }
 
 /// Whether a byte may be in a value that consists of words.
-pub(super) fn joins_words(byte: u8) -> bool {
+pub(super) const fn joins_words(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || byte >= 0x80
         || is_space(byte)
-        || b"/._:-@()[]'\",=+\\".contains(&byte)
+        || matches!(
+            byte,
+            b'/' | b'.'
+                | b'_'
+                | b':'
+                | b'-'
+                | b'@'
+                | b'('
+                | b')'
+                | b'['
+                | b']'
+                | b'\''
+                | b'"'
+                | b','
+                | b'='
+                | b'+'
+                | b'\\'
+        )
 }
 
 /// Whether a value is a placeholder or a reference: `<your token>`, `(sensitive value)`, `$TOKEN`, `${{ secrets.TOKEN }}`, `%s`.
@@ -129,8 +146,11 @@ pub(super) fn is_path_start(value: &[u8]) -> bool {
         [b'/', ..] | [b'.', b'/' | b'.', ..] | [_, b':', b'\\' | b'/', ..] => true,
         _ => false,
     };
+    if !starts || value.len() < 2 {
+        return false;
+    }
     let mut segments = segments(value);
-    let Some(first) = segments.next().filter(|_| starts && value.len() > 1) else {
+    let Some(first) = segments.next() else {
         return false;
     };
     // base64 may start with a slash
@@ -256,10 +276,6 @@ pub(super) fn is_plain_segment(segment: &[u8]) -> bool {
 
 /// Letters that can be words: of one case, or words with capitals joined (`getUserToken`).
 pub(super) fn is_word(letters: &[u8]) -> bool {
-    /// English has few longer words; a longer run is more likely generated.
-    const LENGTH_MAX: usize = 24;
-    /// The minimum average length of words joined by capitals.
-    const HUMP_LENGTH_MIN: usize = 3;
     if letters.iter().any(|byte| *byte >= 0x80) {
         return true;
     }
@@ -267,17 +283,27 @@ pub(super) fn is_word(letters: &[u8]) -> bool {
         .iter()
         .filter(|byte| byte.is_ascii_uppercase())
         .count();
-    if capitals == 0 || capitals == letters.len() {
-        return letters.len() <= LENGTH_MAX;
-    }
-    let changes = letters
+    let humps = letters
         .windows(2)
         .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
         .count();
-    letters.len() <= 2 * LENGTH_MAX
-        && changes == capitals - usize::from(letters.first().is_some_and(u8::is_ascii_uppercase))
-        && letters.len() >= HUMP_LENGTH_MIN * (changes + 1)
-        || changes == 0 && letters.len() <= LENGTH_MAX / 2
+    let starts_large = letters.first().is_some_and(u8::is_ascii_uppercase);
+    is_word_of(letters.len(), capitals, humps, starts_large)
+}
+
+/// The same for ASCII letters of which these are counted: the capitals, and the capitals after a lower-case letter.
+pub(super) fn is_word_of(length: usize, capitals: usize, humps: usize, starts_large: bool) -> bool {
+    /// English has few longer words; a longer run is more likely generated.
+    const LENGTH_MAX: usize = 24;
+    /// The minimum average length of words joined by capitals.
+    const HUMP_LENGTH_MIN: usize = 3;
+    if capitals == 0 || capitals == length {
+        return length <= LENGTH_MAX;
+    }
+    length <= 2 * LENGTH_MAX
+        && humps == capitals - usize::from(starts_large)
+        && length >= HUMP_LENGTH_MIN * (humps + 1)
+        || humps == 0 && length <= LENGTH_MAX / 2
 }
 
 /// A number and a unit: `16Gi`, `10ms`, `2nd`.
@@ -294,7 +320,7 @@ pub(super) fn is_measure(segment: &[u8]) -> bool {
 }
 
 /// A word and a short number, perhaps twice: `web1`, `ed25519`, `v1beta1`.
-fn is_numbered_word(segment: &[u8]) -> bool {
+pub(super) fn is_numbered_word(segment: &[u8]) -> bool {
     const DIGITS_MAX: usize = 5;
     let letters = segment
         .iter()
@@ -332,7 +358,7 @@ pub(super) fn changes_often(changes: usize, length: usize) -> bool {
 }
 
 /// Digits, capitals and all other bytes are different kinds.
-pub(super) fn kind_of(byte: u8) -> u8 {
+pub(super) const fn kind_of(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => 0,
         b'A'..=b'Z' => 1,

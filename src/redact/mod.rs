@@ -34,6 +34,7 @@ use crate::record::Position;
 use crate::record::Positions;
 use crate::record::Record;
 use crate::record::Source;
+use metadata::CleanTexts;
 use metadata::Words;
 use open::OpenSecrets;
 use scan::RecordScan;
@@ -111,6 +112,7 @@ pub struct Redactor {
     scanner: Option<Arc<SecretScanner>>,
     open: OpenSecrets,
     words: Words,
+    clean: CleanTexts,
     /// The time limit of a record, if a test sets one.
     ms_max: Option<u64>,
 }
@@ -146,6 +148,7 @@ impl Redactor {
             scanner,
             open: OpenSecrets::default(),
             words: Words::default(),
+            clean: CleanTexts::default(),
             ms_max: None,
         })
     }
@@ -164,7 +167,7 @@ impl Redactor {
         let scan = RecordScan::new(scanner, self.budget(record.bytes_about()));
         let length = record.message.len();
         let mut rules = 0;
-        if let Some((text, found)) = scan.scrub_text(record.source.as_str()) {
+        if let Some((text, found)) = self.clean.scrub(&scan, record.source.as_str()) {
             record.source = renamed(&text);
             rules |= found;
         }
@@ -181,7 +184,8 @@ impl Redactor {
         if spans_records {
             metadata::replace_raw(&mut record.metadata, &record.message);
         }
-        rules |= metadata::scrub(&scan, &mut self.words, &mut record.metadata);
+        let memo = (&mut self.words, &mut self.clean);
+        rules |= metadata::scrub(&scan, memo, &mut record.metadata);
         let is_withheld = scan.is_spent();
         self.open.stored(&record, was_open);
         if is_withheld {

@@ -1,5 +1,6 @@
 //! Redacts the metadata of a record: every text at any depth, with the keys as names.
 
+use super::clean::CleanTexts;
 use super::object::Object;
 use super::rule_list::REDACTED;
 use super::rule_list::is_rule_list;
@@ -29,11 +30,15 @@ const AUTHORIZATION: &str = "authorization";
 /// Redacts all of `metadata`, and returns the rules that changed something.
 pub(in crate::redact) fn scrub(
     scan: &RecordScan<'_>,
-    words: &mut Words,
+    (words, clean): (&mut Words, &mut CleanTexts),
     metadata: &mut Metadata,
 ) -> RuleBits {
     let is_done = |key: &str, value: &Value| key == REDACTED && is_rule_list(value);
-    scrub_object(scan, metadata, is_done, |key| words.may_match(scan, key))
+    let may_match = |key: &_| words.may_match(scan, key);
+    scrub_object(scan, metadata, is_done, may_match, |value| match value {
+        Value::String(text) => replace(text, clean.scrub(scan, text)),
+        other => scrub_value(scan, other),
+    })
 }
 
 /// Replaces the raw bytes by those of the redacted message: they may contain a secret that only earlier records reveal.
@@ -44,12 +49,13 @@ pub(in crate::redact) fn replace_raw(metadata: &mut Metadata, message: &str) {
 }
 
 /// Redacts the values of an object, then its keys. `is_done` says which entries to leave unchanged, `may_match` whether any rule could
-/// match a key.
+/// match a key; `scrub_plain` redacts the value of a key that is neither a name nor that of raw bytes.
 fn scrub_object<O: Object>(
     scan: &RecordScan<'_>,
     entries: &mut O,
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
+    mut scrub_plain: impl FnMut(&mut Value) -> RuleBits,
 ) -> RuleBits {
     // This needs the names, which the loop below may redact.
     let mut rules = mask_named(scan, entries);
@@ -66,7 +72,7 @@ fn scrub_object<O: Object>(
         } else if is_raw(key) {
             scrub_raw(scan, value)
         } else {
-            scrub_value(scan, value)
+            scrub_plain(value)
         };
     }
     if suspicious_keys {
@@ -138,20 +144,24 @@ fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleBits {
 /// Redacts a value whose key is not a name. The JSON parser bounds the depth.
 fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleBits {
     match value {
-        Value::String(text) => match scan.scrub_text(text) {
-            Some((scrubbed, rules)) => {
-                *text = scrubbed;
-                rules
-            }
-            None => 0,
-        },
+        Value::String(text) => replace(text, scan.scrub_text(text)),
         Value::Array(items) => scrub_list(scan, items),
         Value::Object(entries) => {
             let may_match = |key: &String| scan.may_match(key.as_bytes());
-            scrub_object(scan, entries, |_, _| false, may_match)
+            let scrub_plain = |value: &mut Value| scrub_value(scan, value);
+            scrub_object(scan, entries, |_, _| false, may_match, scrub_plain)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
+}
+
+/// Replaces a text in which secrets were found, and returns the rules that found them.
+fn replace(text: &mut String, scrubbed: Option<(String, RuleBits)>) -> RuleBits {
+    let Some((scrubbed, rules)) = scrubbed else {
+        return 0;
+    };
+    *text = scrubbed;
+    rules
 }
 
 /// Redacts a list. In the arguments of a command, the value after a flag such as `--password` is masked.

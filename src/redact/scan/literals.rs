@@ -13,6 +13,9 @@ const KNOWN: usize = 3;
 /// The number of bits of a class.
 const CLASS_BITS: usize = 6;
 
+/// The number of bytes that are looked up before the result is checked.
+const STEP: usize = 8;
+
 /// Keeps the classes of the last three bytes.
 const INDEX_MASK: usize = (1 << (CLASS_BITS * KNOWN)) - 1;
 
@@ -157,17 +160,57 @@ impl Literals {
         from: usize,
         mut visit: impl FnMut(usize, Range<usize>) -> Go,
     ) {
+        let (groups, rest) = text.get(from..).unwrap_or_default().as_chunks::<STEP>();
         let mut index = INDEX_MASK;
-        for (last, byte) in text.iter().enumerate().skip(from) {
-            let class = usize::from(self.classes[usize::from(*byte)]);
-            index = (index << CLASS_BITS | class) & INDEX_MASK;
-            if self.starts[index / 64] >> (index % 64) & 1 != 0 {
-                let start = last + 1 - KNOWN;
-                if self.compare(text, start, index, &mut visit) == Go::Stop {
-                    return;
-                }
+        let mut at = from;
+        for group in groups {
+            // most groups have no start: one check suffices for all of their bytes
+            let before = index;
+            let mut bits = 0;
+            for &byte in group {
+                index = self.next(index, byte);
+                bits |= self.starts[index / 64] >> (index % 64);
+            }
+            if bits & 1 != 0 && self.visit_group(text, at, group, before, &mut visit) == Go::Stop {
+                return;
+            }
+            at += STEP;
+        }
+        self.visit_group(text, at, rest, index, &mut visit);
+    }
+
+    /// The classes of the last three bytes, after another byte.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a byte is less than 256: no check is left"
+    )]
+    fn next(&self, index: usize, byte: u8) -> usize {
+        let class = usize::from(self.classes[usize::from(byte)]);
+        (index << CLASS_BITS | class) & INDEX_MASK
+    }
+
+    /// Visits the literals of which the third byte is in this group at `at`; `index` is that of the bytes before it.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is masked: no check is left"
+    )]
+    fn visit_group(
+        &self,
+        text: &[u8],
+        at: usize,
+        group: &[u8],
+        mut index: usize,
+        visit: &mut impl FnMut(usize, Range<usize>) -> Go,
+    ) -> Go {
+        for (last, &byte) in (at..).zip(group) {
+            index = self.next(index, byte);
+            if self.starts[index / 64] >> (index % 64) & 1 != 0
+                && self.compare(text, last + 1 - KNOWN, index, visit) == Go::Stop
+            {
+                return Go::Stop;
             }
         }
+        Go::On
     }
 
     /// Whether a text contains any literal.
@@ -233,7 +276,7 @@ fn head_of(text: &[u8]) -> u64 {
     u64::from_le_bytes(head)
 }
 
-/// The maximum length of a literal. No literal contains a zero byte, which stands for missing bytes.
+/// The maximum length of a literal. No literal contains a zero byte, which is used for missing bytes.
 const LENGTH_MAX: usize = 40;
 
 /// The start of a text in lower case: many literals begin with the same bytes.

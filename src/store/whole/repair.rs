@@ -137,16 +137,23 @@ pub(in crate::store) fn rewrite(
     writer: &mut ActiveWriter,
     records: &[StoredRecord],
 ) -> Result<(), Error> {
-    let runs = records.chunk_by(|a, b| a.id.0 + 1 == b.id.0);
-    for batch in runs.flat_map(|run| run.chunks(BATCH_RECORDS)) {
-        let Some(first) = batch.first() else {
-            continue;
-        };
-        let records = batch.iter().map(|stored| &stored.record);
-        frames.append(writer, first.id.0, &records, &[])?;
+    for run in records.chunk_by(|a, b| a.id.0 + 1 == b.id.0) {
+        for batch in run.chunks(BATCH_RECORDS) {
+            let Some(first) = batch.first() else {
+                continue;
+            };
+            let records = batch.iter().map(|stored| &stored.record);
+            if run.len() < STREAM_RECORDS_MIN {
+                frames.append_plain(writer, first.id.0, &records)?;
+            } else {
+                frames.append(writer, first.id.0, &records, &[])?;
+            }
+        }
     }
     Ok(())
 }
 
+/// Each run of adjacent ids begins a stream; one of fewer records is not compressed.
+const STREAM_RECORDS_MIN: usize = 64;
 /// The usual batch of a collector.
 const BATCH_RECORDS: usize = 512;

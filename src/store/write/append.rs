@@ -56,13 +56,35 @@ impl FrameWriter {
         records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
         positions: &[Position],
     ) -> Result<(), Error> {
+        let is_compressed = records.len() > 0 && active.header.version > VERSION_2;
+        self.append_frame(active, first_id, records, positions, is_compressed)
+    }
+
+    /// Appends a batch frame that is not compressed: a stream that ends after few records costs more than they take. For files that are
+    /// sealed at once.
+    pub(in crate::store) fn append_plain<'a>(
+        &mut self,
+        active: &mut ActiveWriter,
+        first_id: u64,
+        records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
+    ) -> Result<(), Error> {
+        self.append_frame(active, first_id, records, &[], false)
+    }
+
+    fn append_frame<'a>(
+        &mut self,
+        active: &mut ActiveWriter,
+        first_id: u64,
+        records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
+        positions: &[Position],
+        is_compressed: bool,
+    ) -> Result<(), Error> {
         let dictionary = &mut active.index.dictionary;
         let known = dictionary.names().len();
         let Self { raw, scratch, .. } = self;
         raw.clear();
         batch::encode(raw, first_id, records, positions, dictionary, scratch);
         let begin = active.length;
-        let is_compressed = records.len() > 0 && active.header.version > VERSION_2;
         let stream = match self.write_batch(active, first_id, is_compressed) {
             Ok(stream) => stream,
             Err(failed) => {

@@ -5,7 +5,7 @@
 
 use crate::mapped::Mapped;
 use crate::opening;
-use rustix::fs::OFlags;
+use rustix::fs::{Advice, OFlags};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -61,6 +61,8 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn set_length(&self, length: u64) -> io::Result<()>;
     /// Makes the content durable.
     fn sync(&self) -> io::Result<()>;
+    /// Reads will be few and far apart: nothing around them should be read.
+    fn expect_random_reads(&self) {}
     /// Maps the first `length` bytes, which must never change afterwards.
     fn map(&self, length: u64) -> io::Result<Mapped>;
     /// Whether `path` is a name of this file.
@@ -207,6 +209,11 @@ impl DiskFile for RealFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn expect_random_reads(&self) {
+        // a hint: without it more is read
+        let _ = rustix::fs::fadvise(&self.0, 0, None, Advice::Random);
     }
 
     fn map(&self, length: u64) -> io::Result<Mapped> {

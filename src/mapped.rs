@@ -8,7 +8,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// The bytes of a file, which never change: a map, or memory for the doubles in tests.
@@ -45,6 +45,26 @@ impl Mapped {
         // changed nor truncated as long as the file exists; unlinking a file leaves its map intact.
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) }?;
         Ok(Self(Bytes::File(Arc::new(map))))
+    }
+
+    /// Says that reads will be far apart: a page that is missing is read alone. What is read at once is asked for by
+    /// [`Self::read_ahead`].
+    pub(crate) fn expect_random_reads(&self) {
+        if let Bytes::File(map) = &self.0 {
+            // a hint: without it more is read
+            let _ = map.advise(memmap2::Advice::Random);
+        }
+    }
+
+    /// Begins to read these bytes from the disk, if they are not in memory.
+    pub(crate) fn read_ahead(&self, range: Range<usize>) {
+        if let Bytes::File(map) = &self.0
+            && range.end <= map.len()
+        {
+            let length = range.len();
+            // a hint: without it they are read page by page
+            let _ = map.advise_range(memmap2::Advice::WillNeed, range.start, length);
+        }
     }
 
     /// Bytes in memory.

@@ -32,8 +32,10 @@ pub(in crate::store) fn open(
     length: u64,
     cache: &Arc<Cache>,
 ) -> Result<OpenedSegment, Error> {
+    file.expect_random_reads();
     let ends = read_ends(path, file, length);
     let map = file.map(length).map_err(Error::io("open", path))?;
+    map.expect_random_reads();
     match ends {
         Some(ends) => Ok(opened(path, map, ends, cache)),
         None => open_map(path, map, cache),

@@ -16,8 +16,9 @@ use crate::store::format::index::{ngram, tokens};
 use crate::store::format::layout::{Column, VERSION_1, VERSION_2};
 use crate::store::format::metadata::by_key;
 use crate::time::Micros;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A mapped file whose footer was read.
@@ -31,6 +32,9 @@ pub(in crate::store) struct SealedSegment {
     fields: OnceLock<Option<FieldTable>>,
     rows: u64,
     cache: Arc<Cache>,
+    /// Whether the reading of all bitmaps, and of all filters, has begun.
+    bitmaps_ahead: AtomicBool,
+    filters_ahead: AtomicBool,
     /// Its key in the cache: a compacted file has the same first id as one that it replaced.
     pub(in crate::store) key: u64,
     /// See `Segment::tallies`.
@@ -94,6 +98,8 @@ impl SealedSegment {
             version: footer.version,
             fields_chunk: footer.fields,
             fields: OnceLock::new(),
+            bitmaps_ahead: AtomicBool::new(false),
+            filters_ahead: AtomicBool::new(false),
         }
     }
 
@@ -116,6 +122,7 @@ impl SealedSegment {
     /// See [`crate::store::Block::may_contain`].
     pub(in crate::store) fn may_contain(&self, block: &SealedBlock, folded: &str) -> bool {
         let entry = &block.entry;
+        self.read_all_ahead(&self.bitmaps_ahead, |entry| Some(entry.bitmap));
         let is_sound = || self.bitmap(entry).is_ok();
         if let Some(bitmap) = self.slice(entry.bitmap)
             && block.bitmap_state.is_sound(is_sound)
@@ -162,6 +169,7 @@ impl SealedSegment {
 
     /// The filter of a block; `None` if it has none, or it is damaged.
     fn checked_filter(&self, block: &SealedBlock) -> Option<BloomFilter<'_>> {
+        self.read_all_ahead(&self.filters_ahead, |entry| entry.filter);
         let filter = self.slice(block.entry.filter?)?;
         let is_sound = || self.filter(&block.entry).is_ok();
         let filter = BloomFilter::new(filter, self.version);
@@ -190,6 +198,7 @@ impl SealedSegment {
             return Ok(None);
         }
         let chunk = self.fields_chunk;
+        self.read_ahead(chunk);
         let blocks = self.blocks.iter();
         let rows: Vec<u32> = blocks.map(|block| block.entry.summary.rows).collect();
         self.slice(chunk)
@@ -344,15 +353,45 @@ impl SealedSegment {
     /// The bytes of a column, checked and decompressed.
     fn column(&self, entry: &BlockEntry, column: Column) -> Result<Vec<u8>, Error> {
         let chunk = entry.chunk(column);
+        self.read_ahead(chunk);
         self.slice(chunk)
             .filter(|stored| crc32fast::hash(stored) == chunk.crc)
             .and_then(|stored| column::decompress(stored, chunk.raw as usize))
             .ok_or_else(|| self.corrupt(entry, column))
     }
 
+    /// Begins to read the chunks of a kind of all blocks: a search looks at each of them, and each is read apart from its neighbours.
+    fn read_all_ahead(
+        &self,
+        is_begun: &AtomicBool,
+        chunk: impl Fn(&BlockEntry) -> Option<StoredChunk>,
+    ) {
+        if is_begun.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let chunks = self.blocks.iter().filter_map(|block| chunk(&block.entry));
+        for range in chunks.filter_map(range_of) {
+            self.map.read_ahead(range);
+        }
+    }
+
+    /// Begins to read a chunk of several pages.
+    fn read_ahead(&self, chunk: StoredChunk) {
+        if let Some(range) = range_of(chunk).filter(|range| range.len() > PAGE_BYTES) {
+            self.map.read_ahead(range);
+        }
+    }
+
     fn slice(&self, chunk: StoredChunk) -> Option<&[u8]> {
-        let start = usize::try_from(chunk.offset).ok()?;
-        self.map
-            .get(start..start.checked_add(chunk.stored as usize)?)
+        self.map.get(range_of(chunk)?)
     }
 }
+
+/// The bytes of a chunk in the file.
+fn range_of(chunk: StoredChunk) -> Option<Range<usize>> {
+    let start = usize::try_from(chunk.offset).ok()?;
+    Some(start..start.checked_add(chunk.stored as usize)?)
+}
+
+/// A page is read at once when it is missing.
+const PAGE_BYTES: usize = 4 << 10;

@@ -353,6 +353,12 @@ mod tests {
             ("bearer abc123 x", "bearer [REDACTED] x"),
             ("key=x9kYh7qweZ3", "key=[REDACTED]"),
             ("API_KEY = abc def", "API_KEY=[REDACTED] def"),
+            ("?session_id=31d4d96e7a", "?session_id=[REDACTED]"),
+            ("?jsessionid=12345", "?jsessionid=[REDACTED]"),
+            (
+                r#"{"sessionid":"q1xw9vh3"}"#,
+                r#"{"sessionid":"[REDACTED]"}"#,
+            ),
             ("token: x9kYh7qweZ3", "token=[REDACTED]"),
             ("Secret abc1", "Secret=[REDACTED]"),
             ("password hunter2", "password=[REDACTED]"),

@@ -5,7 +5,7 @@
 pub(in crate::redact) enum Strength {
     /// `key`, `sort_key`: more often the name of a thing than a secret.
     Key,
-    /// `token`: a secret, or a part of parsed text.
+    /// `token`, `session_id`: a secret, a part of parsed text, or a number that counts sessions.
     Token,
     /// `credential`: a secret, or a component that handles secrets.
     Credential,
@@ -52,6 +52,8 @@ pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
         (Strength::Token, TOKEN_WORDS)
     } else if last.eq_ignore_ascii_case(b"credential") {
         return Strength::Credential;
+    } else if last.eq_ignore_ascii_case(b"session_id") || last.eq_ignore_ascii_case(b"sessionid") {
+        return Strength::Token;
     } else {
         return Strength::Secret;
     };
@@ -114,6 +116,8 @@ mod tests {
         assert_eq!(strength("access_token", "token"), Strength::Secret);
         assert_eq!(strength("unexpected token", "token"), Strength::Token);
         assert_eq!(strength("credential", "credential"), Strength::Credential);
+        assert_eq!(strength("X_SESSION_ID", "session_id"), Strength::Token);
+        assert_eq!(strength("jsessionid", "jsessionid"), Strength::Secret);
         assert_eq!(strength("DB_PASSWORD", "password"), Strength::Secret);
     }
 

@@ -49,7 +49,7 @@ impl Prefix {
         let config = start::Config::new().anchored(Anchored::Yes);
         // it fails only on look-around, which is not used here
         let mut state = automaton.start_state(&config).ok()?;
-        let mut search = PatternSearch::default();
+        let mut search = AutomatonSearch::default();
         for (at, &byte) in text.iter().enumerate().skip(start) {
             state = automaton.next_state(state, byte);
             if automaton.is_special_state(state) {
@@ -94,11 +94,11 @@ const CHANGES_MAX: usize = 64;
 
 /// The last long search of a pattern in a text.
 #[derive(Debug, Default)]
-pub(in crate::redact) struct SearchMemo(PatternSearch);
+pub(in crate::redact) struct SearchMemo(AutomatonSearch);
 
 /// A search of a pattern.
 #[derive(Debug, Default)]
-struct PatternSearch {
+struct AutomatonSearch {
     /// The places at which the state differs from the one noted before, with the state.
     changes: Vec<(usize, StateID)>,
     /// The last place at which the state was noted.
@@ -107,7 +107,7 @@ struct PatternSearch {
     end: Option<usize>,
 }
 
-impl PatternSearch {
+impl AutomatonSearch {
     /// Whether this search was in the same state at the same place.
     fn is_in(&self, at: usize, state: StateID) -> bool {
         let count = self.changes.partition_point(|(place, _)| *place <= at);
@@ -133,7 +133,7 @@ impl PatternSearch {
 
 impl SearchMemo {
     /// Remembers a search that read this many bytes, if it is a long one, and returns its result.
-    fn keep(&mut self, search: PatternSearch, length: usize) -> Option<usize> {
+    fn keep(&mut self, search: AutomatonSearch, length: usize) -> Option<usize> {
         /// A shorter search takes less time than it takes to remember it.
         const LENGTH_MIN: usize = 64;
         let end = search.end;

@@ -205,10 +205,15 @@ pub fn compare(
     let b = query.b.narrow(view, &query.filter, budget)?;
     let found = compared_patterns(view, [&a, &b], budget)?;
     let [records_a, records_b] = found.totals;
+    let newest = found.patterns.iter().map(|pattern| pattern.last).max();
+    let sizes = [(&a, records_a), (&b, records_b)].map(|(filter, records)| WindowSize {
+        records,
+        micros: length(filter, newest),
+    });
     let mut ranked: Vec<(ComparedPattern, Option<Id>)> = found
         .patterns
         .iter()
-        .filter_map(|pattern| differing(pattern, found.totals))
+        .filter_map(|pattern| differing(pattern, sizes))
         .collect();
     ranked.sort_by(|(one, _), (other, _)| {
         let by_surprise = other.surprise.total_cmp(&one.surprise);
@@ -266,10 +271,26 @@ fn window(filter: &Filter, records: u64) -> ComparedWindow {
     }
 }
 
+/// What the counts of a window are to be seen beside.
+#[derive(Debug, Clone, Copy)]
+struct WindowSize {
+    records: u64,
+    /// How long it is, if it has a start and an end.
+    micros: Option<i64>,
+}
+
+/// How long a window is; one without an end ends with the newest record.
+fn length(filter: &Filter, newest: Option<Micros>) -> Option<i64> {
+    let times = filter.times();
+    let end = times.end.or(newest)?;
+    let length = end.get().saturating_sub(times.start?.get());
+    (length > 0).then_some(length)
+}
+
 /// The difference that a pattern makes, and its newest record.
-fn differing(pattern: &Pattern, totals: [u64; 2]) -> Option<(ComparedPattern, Option<Id>)> {
+fn differing(pattern: &Pattern, sizes: [WindowSize; 2]) -> Option<(ComparedPattern, Option<Id>)> {
     let (a, b) = (*pattern.buckets.first()?, *pattern.buckets.get(1)?);
-    let (change, surprise) = difference(a, b, totals)?;
+    let (change, surprise) = difference(a, b, sizes)?;
     let worst = pattern.levels.iter().rposition(|count| *count > 0);
     let level = worst.and_then(Level::from_index).unwrap_or(Level::Debug);
     let weight = match level {
@@ -291,14 +312,14 @@ fn differing(pattern: &Pattern, totals: [u64; 2]) -> Option<(ComparedPattern, Op
 }
 
 /// How counts of two windows differ, and how surprising that is: the log-likelihood ratio of both counts to a common rate
-/// (Dunning, 1993).
+/// (Dunning, 1993). A smaller share of the records that is no smaller number in an hour is no difference: another source logs more.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of records, which are compared roughly"
 )]
-fn difference(a: u64, b: u64, totals: [u64; 2]) -> Option<(PatternChange, f64)> {
+fn difference(a: u64, b: u64, sizes: [WindowSize; 2]) -> Option<(PatternChange, f64)> {
     let (count_a, count_b) = (a as f64, b as f64);
-    let (all_a, all_b) = (totals[0].max(1) as f64, totals[1].max(1) as f64);
+    let [all_a, all_b] = sizes.map(|size| size.records.max(1) as f64);
     let rate = (count_a + count_b) / (all_a + all_b);
     let term = |count: f64, all: f64| {
         if count > 0.0 {
@@ -314,11 +335,15 @@ fn difference(a: u64, b: u64, totals: [u64; 2]) -> Option<(PatternChange, f64)> 
         (_, 0) => PatternChange::Gone,
         _ => {
             let ratio = (count_b / all_b) / (count_a / all_a);
+            let [micros_a, micros_b] = sizes.map(|size| size.micros.map(|micros| micros as f64));
+            let in_time = micros_a
+                .zip(micros_b)
+                .map(|(a, b)| (count_b / b) / (count_a / a));
             if surprise < SURPRISE_MIN {
                 return None;
-            } else if ratio >= RATIO_MIN {
+            } else if ratio >= RATIO_MIN && in_time.is_none_or(|ratio| ratio > 1.0) {
                 PatternChange::More
-            } else if ratio <= 1.0 / RATIO_MIN {
+            } else if ratio <= 1.0 / RATIO_MIN && in_time.is_none_or(|ratio| ratio < 1.0) {
                 PatternChange::Less
             } else {
                 return None;
@@ -364,7 +389,13 @@ mod tests {
 
     #[test]
     fn changes_are_judged_by_the_share_of_a_window() {
-        let change = |a, b, totals| difference(a, b, totals).map(|(change, _)| change);
+        let sizes = |records: [u64; 2]| {
+            records.map(|records| WindowSize {
+                records,
+                micros: None,
+            })
+        };
+        let change = |a, b, records| difference(a, b, sizes(records)).map(|(change, _)| change);
         assert_eq!(change(0, 3, [1_000, 1_000]), Some(PatternChange::New));
         assert_eq!(change(3, 0, [1_000, 1_000]), Some(PatternChange::Gone));
         assert_eq!(change(10, 100, [1_000, 1_000]), Some(PatternChange::More));
@@ -376,7 +407,25 @@ mod tests {
         );
         assert_eq!(change(1, 2, [1_000, 1_000]), None, "by chance");
         assert_eq!(change(0, 0, [0, 0]), None);
-        let surprise = |a, b| difference(a, b, [1_000, 1_000]).unwrap().1;
+        let surprise = |a, b| difference(a, b, sizes([1_000, 1_000])).unwrap().1;
         assert!(surprise(0, 100) > surprise(0, 2));
+    }
+
+    #[test]
+    fn a_share_that_shrinks_as_others_log_more_is_no_change() {
+        const HOUR: i64 = 3_600_000_000;
+        let change = |a, b, [(all_a, hours_a), (all_b, hours_b)]: [(u64, i64); 2]| {
+            let size = |records, hours| WindowSize {
+                records,
+                micros: Some(hours * HOUR),
+            };
+            difference(a, b, [size(all_a, hours_a), size(all_b, hours_b)]).map(|(change, _)| change)
+        };
+        let busier = [(1_400, 4), (8_800, 1)];
+        assert_eq!(change(254, 253, busier), None, "four times as often");
+        assert_eq!(change(254, 25, busier), Some(PatternChange::Less));
+        assert_eq!(change(0, 25, busier), Some(PatternChange::New));
+        let shorter = [(100_000, 240), (1_000, 1)];
+        assert_eq!(change(100, 20, shorter), Some(PatternChange::More));
     }
 }

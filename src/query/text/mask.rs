@@ -1,6 +1,7 @@
 //! Masks the variable parts of a message, so that similar lines become equal: numbers, identifiers, addresses and paths.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Words of a message that are looked at: longer messages differ in their ends.
@@ -68,9 +69,11 @@ fn is(byte: u8, classes: u8) -> bool {
 }
 
 /// Puts a message with its variable parts masked in `out`, its words parted by one blank: `<num>`, `<hex>`, `<uuid>`, `<ip>`,
-/// `<mac>`, `<id>` and `<path>` stand for what they name.
+/// `<mac>`, `<id>`, `<date>`, `<time>` and `<path>` stand for what they name. Colours of a terminal are left out.
 pub(in crate::query) fn mask(message: &str, out: &mut String) {
     out.clear();
+    let message = without_colours(message);
+    let message = message.as_ref();
     let end = message.floor_char_boundary(BYTES_MAX);
     let is_cut = end < message.len();
     let text = message.get(..end).unwrap_or(message);
@@ -112,6 +115,55 @@ pub(in crate::query) fn mask(message: &str, out: &mut String) {
         }
         out.push_str(REST);
     }
+}
+
+/// A message without the sequences that set colours (`ESC [ 31 m`), but for those within a run of letters and digits: all runs of a masked
+/// text are in the message itself, so that searches for them find it.
+fn without_colours(message: &str) -> Cow<'_, str> {
+    if memchr(b'\x1b', message.as_bytes()).is_none() {
+        return Cow::Borrowed(message);
+    }
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    // what is longer is cut
+    while out.len() <= BYTES_MAX
+        && let Some(at) = memchr(b'\x1b', rest.as_bytes())
+    {
+        let (before, sequences) = rest.split_at(at);
+        out.push_str(before);
+        let mut after = sequences;
+        while let Some(behind) = after_colour(after) {
+            after = behind;
+        }
+        let is_inside = out.ends_with(is_of_word) && after.starts_with(is_of_word);
+        let is_colour = after.len() < sequences.len();
+        if is_inside || !is_colour {
+            // one character, so that the rest is looked at
+            let kept = if is_colour {
+                sequences.len() - after.len()
+            } else {
+                1
+            };
+            let (kept, others) = sequences.split_at(kept);
+            out.push_str(kept);
+            rest = others;
+        } else {
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii()
+}
+
+/// The text after a sequence that sets colours.
+fn after_colour(text: &str) -> Option<&str> {
+    let body = text.strip_prefix("\x1b[")?;
+    body.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';' || c == ':')
+        .strip_prefix('m')
 }
 
 /// A word of a text.
@@ -372,6 +424,9 @@ fn address(word: &[u8]) -> Option<&'static str> {
     if !is(first, class::HEX) && first != b':' && first != b'.' {
         return None;
     }
+    if let Some(mask) = moment(word) {
+        return Some(mask);
+    }
     if is_ip4(word) {
         return Some("<ip>");
     }
@@ -387,6 +442,60 @@ fn address(word: &[u8]) -> Option<&'static str> {
     let is_ip6 =
         word.iter().all(of_ip6) && (colons == 7 || word.windows(2).any(|pair| pair == b"::"));
     is_ip6.then_some("<ip>")
+}
+
+/// The mask of a date, a time of day, or both: `2026-02-17`, `14:30:15,123`, `2026-02-17T14:30:15Z`, `17/Feb/2026:14:30:15`.
+fn moment(word: &[u8]) -> Option<&'static str> {
+    let digits = digits_end(word, 0);
+    let separator = *word.get(digits)?;
+    let date_end = match (digits, separator) {
+        (1 | 2, b':') => return is_clock(word).then_some("<time>"),
+        (4, b'-' | b'/') => {
+            let month_end = digits_end(word, digits + 1);
+            let is_month = month_end == digits + 3 && word.get(month_end) == Some(&separator);
+            let day_end = digits_end(word, month_end + 1);
+            (is_month && day_end == month_end + 3).then_some(day_end)?
+        }
+        (2, b'/') => {
+            let month = word
+                .get(3..6)
+                .filter(|name| name.iter().all(u8::is_ascii_alphabetic));
+            let is_date =
+                month.is_some() && word.get(6) == Some(&b'/') && digits_end(word, 7) == 11;
+            is_date.then_some(11)?
+        }
+        _ => return None,
+    };
+    match word.get(date_end) {
+        None => Some("<date>"),
+        Some(b'T' | b':' | b'_') => is_clock(word.get(date_end + 1..)?).then_some("<time>"),
+        Some(_) => None,
+    }
+}
+
+/// Hours, minutes, seconds, perhaps a fraction, perhaps a zone.
+fn is_clock(word: &[u8]) -> bool {
+    let hours = digits_end(word, 0);
+    let is_part =
+        |start: usize| word.get(start) == Some(&b':') && digits_end(word, start + 1) == start + 3;
+    if !(hours == 1 || hours == 2) || !is_part(hours) || !is_part(hours + 3) {
+        return false;
+    }
+    let mut at = hours + 6;
+    if matches!(word.get(at), Some(b'.' | b',')) && digits_end(word, at + 1) > at + 1 {
+        at = digits_end(word, at + 1);
+    }
+    match word.get(at..) {
+        Some([] | [b'Z']) => true,
+        Some([b'+' | b'-', zone @ ..]) => {
+            let digits = zone.iter().filter(|byte| byte.is_ascii_digit()).count();
+            (digits == 2 || digits == 4)
+                && zone
+                    .iter()
+                    .all(|byte| byte.is_ascii_digit() || *byte == b':')
+        }
+        _ => false,
+    }
 }
 
 /// Four numbers between dots, and perhaps a port.
@@ -440,15 +549,18 @@ fn uuid_end(word: &[u8], run: &Alphanumerics) -> Option<usize> {
 mod model {
     //! The same in the plainest words: a property test compares both.
 
+    use regex_automata::meta::Regex;
+
     use super::{
         BYTES_MAX, HEX_CHARS_MIN, ID_CHARS_MIN, ID_DIGITS_MIN, REST, UUID_CHARS, WORDS_MAX,
     };
 
     pub(super) fn mask(message: &str, out: &mut String) {
         out.clear();
+        let message = super::without_colours(message);
         let end = message.floor_char_boundary(BYTES_MAX);
         let is_cut = end < message.len();
-        let text = message.get(..end).unwrap_or(message);
+        let text = message.get(..end).unwrap_or(&message);
         let mut words = 0;
         let mut left = text.split_whitespace().peekable();
         while words < WORDS_MAX
@@ -514,6 +626,15 @@ mod model {
             && word.bytes().any(|byte| byte.is_ascii_alphanumeric())
         {
             return Some("<path>");
+        }
+        let date = r"(\d{4}-\d\d-\d\d|\d{4}/\d\d/\d\d|\d\d/[A-Za-z]{3}/\d{4})";
+        let clock = r"\d{1,2}:\d\d:\d\d([.,]\d+)?(Z|[+-](:*\d:*){2}|[+-](:*\d:*){4})?";
+        let is = |form: String| Regex::new(&format!("^{form}$")).unwrap().is_match(word);
+        if word.is_ascii() && is(date.to_owned()) {
+            return Some("<date>");
+        }
+        if word.is_ascii() && (is(clock.to_owned()) || is(format!("{date}[T:_]{clock}"))) {
+            return Some("<time>");
         }
         if is_of(word, ':', 6, |part| part.len() == 2 && is_hex(part)) {
             return Some("<mac>");
@@ -623,8 +744,25 @@ mod tests {
             ("open /var/log/app.log: denied", "open <path>: denied"),
             (
                 "worker-12 eth0 2026-11-28T10:00:00Z",
-                "worker-<num> eth<num> <num>-<num>-<num>T<num>:<num>:<num>Z",
+                "worker-<num> eth<num> <time>",
             ),
+            (
+                "2026-11-29 11:30:46.601 ERROR, on 2026/11/29 at 9:05:07,5.",
+                "<date> <time> ERROR, on <date> at <time>.",
+            ),
+            (
+                "[29/Nov/2026:12:10:59 +0000] 2026-11-29T12:10:59.1+01:00",
+                "[<time> +<num>] <time>",
+            ),
+            (
+                "12:10 1.2.2026 2026-11 25:1:2",
+                "<num>:<num> <num>.<num> <num>-<num> <num>:<num>:<num>",
+            ),
+            (
+                "\u{1b}[90m[12:10:58]\u{1b}[39m \u{1b}[33;1mwarn\u{1b}[39m: took \u{1b}[2m29ms\u{1b}[22m",
+                "[<time>] warn: took <num>ms",
+            ),
+            ("a\u{1b}[1mb \u{1b}c", "a\u{1b}[<num>mb \u{1b}c"),
             ("token AbC123xyz789QRS456", "token <id>"),
             ("feedback deadbeef", "feedback deadbeef"),
             ("", ""),
@@ -666,6 +804,8 @@ mod tests {
             "(0x)?[0-9a-f]{0,9}",
             "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{11,13}[.g]?",
             "[0-9a-f]{1,2}(:[0-9a-f]{0,2}){1,8}",
+            "\\[?([0-9]{4}[-/][0-9]{2}[-/][0-9]{1,2}|[0-9]{2}/[A-Z][a-z]{2}/2026)?[T:_ ]?([0-9]{1,2}:[0-9]{2}:[0-9]{1,2}([.,][0-9]{0,3})?)?(Z|[+-][0-9]{2}:?[0-9]{0,2})?\\]?",
+            "(\u{1b}\\[([0-9]{0,2};?){0,2}m?){0,2}[a-z0-9]{0,3}",
             "[0-9a-f]{0,4}(:[0-9a-f]{0,4}){1,8}(\\.[0-9])?",
             "/?[a-z0-9]{0,5}(/[a-z0-9.]{0,5}){0,3}",
             "[a-z]{1,3}=[0-9a-f.\u{e4}-]{1,12}",

@@ -59,7 +59,7 @@ impl Template {
     }
 }
 
-/// The parts of a word that are not masks.
+/// Letters and digits of a word that are not in masks. Between them, the message may have colours.
 fn literals(word: &str) -> impl Iterator<Item = &str> {
     // a mask is between angle brackets; a bracket of the message itself only cuts its text in two
     word.split('<')
@@ -68,6 +68,7 @@ fn literals(word: &str) -> impl Iterator<Item = &str> {
             Some((_, after)) if at > 0 => after,
             _ => part,
         })
+        .flat_map(|part| part.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()))
         .filter(|literal| !literal.is_empty())
 }
 
@@ -90,7 +91,8 @@ mod tests {
         assert!(!template.matches("Accepted publickey for root"));
         assert!(template.may_match(|text| text != "absent"));
         assert!(!template.may_match(|text| text != "accepted"));
-        for message in ["a <b> c<d 1>2", "<", "x<num>y7", ""] {
+        let coloured = "\u{1b}[33mwarn\u{1b}[39m: \u{1b}[1mGE\u{1b}[0mT /x";
+        for message in ["a <b> c<d 1>2", "<", "x<num>y7", "", coloured] {
             let mut masked = String::new();
             mask(message, &mut masked);
             let own = Template::parse(&masked);

@@ -4,6 +4,8 @@ import { useSignal } from "../../vendor/signals.js";
 import * as api from "../../core/api.js";
 import { boots, go, preferences, refine } from "../../core/state.js";
 import { count, number } from "../../lib/histogram.js";
+import { stripped } from "../../lib/text/ansi.js";
+import { masked } from "../../lib/text/secrets.js";
 import { stamp } from "../../lib/time.js";
 import { html } from "../html.js";
 import { useAnswer, Waiting } from "./answer.js";
@@ -27,6 +29,6 @@ export function Compare() {
     ${answer ? answer.patterns.length === 0 ? html`<p class="quiet pad">No difference</p>` : html`<ul class="patterns compared">${answer.patterns.map((one) => html`<li key=${one.change + one.template} class=${`pattern ${one.level}`}>
       <b class=${`change ${one.change}`}>${CHANGES[one.change]}</b>
       <span class="pattern-count">${number(one.a)} \u2192 ${number(one.b)}</span>
-      <button class="template link-row" title="Show these records" onClick=${() => { refine({ patterns: [one.template], ...(one.change === "gone" ? { boot: other.peek() } : { boot: "0" }) }); go({ panel: "" }); }}><code>${one.example?.message ?? one.template}</code></button>
+      <button class="template link-row" title="Show these records" onClick=${() => { refine({ patterns: [one.template], ...(one.change === "gone" ? { boot: other.peek() } : { boot: "0" }) }); go({ panel: "" }); }}><code>${one.example ? masked(stripped(one.example.message)).text : one.template}</code></button>
       <small class="quiet">${one.example?.source ?? ""}</small></li>`)}</ul>` : html`<${Waiting} error=${error} />`}`;
 }

@@ -101,7 +101,7 @@ fn room(path: &Path, options: &store::Options) -> Option<CheckResult> {
     let text = format!("{} of {} are free", size(space.free), size(space.total));
     if space.free <= kept {
         let text = format!(
-            "{text}, but {} must stay free, so the oldest records are deleted",
+            "{text}, but {} must stay free, so old records are deleted, evidence last",
             size(kept)
         );
         return Some(CheckResult::wrong(

@@ -211,16 +211,27 @@ function row(node) {
   return made;
 }
 
+/** Draws anew, and gives the keyboard back to the link that had it. @param {() => void} draw */
+function keepingFocus(draw) {
+  const focused = document.activeElement?.getAttribute("href");
+  draw();
+  if (!focused || document.activeElement !== document.body) return;
+  const same = [...document.links].find((one) => one.getAttribute("href") === focused);
+  same?.focus({ preventScroll: true });
+}
+
 /** @param {any} node */
 function redraw(node) {
-  if (element("troubled").checked) return show();
+  if (element("troubled").checked) {
+    show();
+    return;
+  }
   const old = [...element("nodes").children].find((/** @type {any} */ one) => one.dataset.id === node.id);
-  if (!old) return undefined;
+  if (!old) return;
   const fresh = row(node);
   seen.unobserve(old);
-  old.replaceWith(fresh);
+  keepingFocus(() => old.replaceWith(fresh));
   seen.observe(fresh);
-  return undefined;
 }
 
 function show() {
@@ -232,7 +243,7 @@ function show() {
   if (isOnlyTroubled) for (const node of nodes) if (!details.has(node.id)) wanted.add(node.id);
   const shown = nodes.filter((node) => said(node).includes(text) && (!isOnlyTroubled || isTroubled(node)));
   seen.disconnect();
-  element("nodes").replaceChildren(...shown.map(row));
+  keepingFocus(() => element("nodes").replaceChildren(...shown.map(row)));
   for (const one of element("nodes").children) seen.observe(one);
   element("none").hidden = shown.length > 0;
   element("count").textContent = shown.length === nodes.length ? `${nodes.length} nodes` : `${shown.length} of ${nodes.length} nodes`;
@@ -271,7 +282,7 @@ async function refresh() {
     element("list").hidden = false;
     show();
     const page = await get(`api/logs?level=warn&limit=${RECORDS}`);
-    element("records").replaceChildren(...page.entries.map(line));
+    keepingFocus(() => element("records").replaceChildren(...page.entries.map(line)));
     report(page, list.clones, list.stale);
   } catch (error) {
     const isRefused = /** @type {any} */ (error).status === 401;

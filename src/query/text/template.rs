@@ -81,6 +81,24 @@ impl fmt::Display for Template {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Colours are left out of templates, and must not hide a message from the search for one.
+        #[test]
+        fn a_coloured_message_has_all_that_its_template_looks_for(
+            message in "(\x1b\\[([0-9]{0,2};?){0,2}m|\x1b|[a-c7\u{e4}]{1,3}|[ :.</>]){0,16}",
+        ) {
+            let mut masked = String::new();
+            mask(&message, &mut masked);
+            let own = Template::parse(&masked);
+            prop_assert!(own.matches(&message), "{:?}", own);
+            prop_assert!(own.may_match(|text| fold(&message).contains(text)), "{:?}", own);
+            if let Some(needle) = own.needle() {
+                prop_assert!(needle.matches(&message), "{:?}", own);
+            }
+        }
+    }
 
     #[test]
     fn a_template_matches_the_messages_that_it_was_made_of() {

@@ -111,6 +111,9 @@ describe("the list of nodes", { timeout: 120_000 }, () => {
     const records = page.locator("#records a");
     assert.deepEqual(await records.locator("span:last-child").allTextContents(), ["the newest", "<b>older</b>"]);
     assert.equal(await records.first().getAttribute("href"), "api/nodes/web-1/?context=12&record=12#token=secret");
+    await row.locator("td:first-child a").focus();
+    await page.evaluate(() => document.getElementById("filter")?.dispatchEvent(new Event("input")));
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "web-1", "a new list leaves the keyboard where it was");
     await page.getByLabel("Only with problems").check();
     await page.waitForFunction(() => document.getElementById("nodes")?.childElementCount === 2);
     await page.getByLabel("Filter by name or label").fill("role=web");

@@ -22,7 +22,7 @@ import { Startup } from "./story.js";
 
 /** @typedef {import("../../core/state.js").Problem} Problem */
 
-/** Problems that are listed before "more", by the height of the window: half of it at least is for the records. */
+/** Problems that are listed before "more", by the height of the window, so that records stay in view. */
 const SHOWN = /** @type {const} */ ([[700, 2], [900, 4], [Infinity, 7]]);
 const AGAIN_MS = 15_000;
 /** The startup is loaded again while it is in progress. */

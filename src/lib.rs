@@ -122,6 +122,15 @@
 //! `triage` and `server` are there for programs that embed the flow, `gateway` for those that serve many
 //! machines. The program itself is `cli::main`.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::print_stderr,
+        clippy::print_stdout,
+        reason = "they panic where nobody reads; the command line has `notice!`"
+    )
+)]
+
 #[cfg_attr(
     not(feature = "app"),
     allow(dead_code, reason = "the smaller feature sets need a part of it")

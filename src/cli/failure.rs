@@ -28,6 +28,6 @@ impl Failure {
 /// Prints warnings about a filter that probably does not do what the user intended.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("vmlog: {warning}");
+        notice!("{warning}");
     }
 }

@@ -1,6 +1,9 @@
 //! The command line, with one file per subcommand. Only this module and `config` read arguments, environment and
 //! terminal, and only this module turns errors into texts and exit codes.
 
+#[macro_use]
+mod notice;
+
 mod bundle;
 mod capture;
 mod doctor;
@@ -25,6 +28,7 @@ mod terminal;
 
 use clap::Command;
 use failure::Failure;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -86,7 +90,8 @@ fn ignore_file_size_signal() {
 fn usage(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if error.use_stderr() {
-        eprint!("{}", usage_text(&error.render().to_string()));
+        // Nobody may be reading.
+        let _ = write!(io::stderr(), "{}", usage_text(&error.render().to_string()));
     } else {
         // A closed pipe is not worth another error.
         let _ = error.print();
@@ -116,7 +121,7 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("vmlog: {}", failure.text);
+            notice!("{}", failure.text);
             ExitCode::from(failure.code)
         }
     }

@@ -300,9 +300,7 @@ fn levels_of(range: &str) -> Result<String, Failure> {
             chosen.push(level);
         }
         if count > 0 && count < of_level.count() {
-            eprintln!(
-                "vmlog: records have four levels: -p also shows other priorities of level {level}"
-            );
+            notice!("records have four levels: -p also shows other priorities of level {level}");
         }
     }
     Ok(chosen.join(","))

@@ -101,7 +101,10 @@ impl RunLog {
     }
 
     fn gap_line(&self) -> Vec<u8> {
-        let text = format!("--- {} lines could not be kept ---\n", self.lost.lines);
+        let text = match self.lost.lines {
+            1 => "--- 1 line could not be kept ---\n".to_owned(),
+            lines => format!("--- {lines} lines could not be kept ---\n"),
+        };
         let event = RunEvent::CaptureGap(self.lost);
         let mut line = Vec::new();
         let now = Micros::now().to_string();

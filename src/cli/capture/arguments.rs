@@ -52,7 +52,7 @@ pub(super) fn options(matches: &ArgMatches) -> (Option<RecordingOptions>, Keep) 
     match checked_options(matches) {
         Ok((options, keep)) => (Some(options), keep),
         Err(failure) => {
-            eprintln!("vmlog: output is not captured: {}", failure.text);
+            notice!("output is not captured: {}", failure.text);
             (None, Keep::Output)
         }
     }

@@ -27,8 +27,8 @@ pub(super) fn choose(config: &Config, is_named: bool) -> PathBuf {
         }
     };
     if !own.exists() {
-        eprintln!(
-            "vmlog: output is stored in {}, which nothing reads until `vmlog serve` runs as this user{hint}",
+        notice!(
+            "output is stored in {}, which nothing reads until `vmlog serve` runs as this user{hint}",
             own.display()
         );
     }

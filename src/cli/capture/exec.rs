@@ -111,7 +111,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     if matches.get_flag("lead-session") {
         let error = become_on_terminal(&program, &arguments);
         let (code, why) = exit_code_of(&program, &error);
-        eprintln!("vmlog: {}: {why}", program.to_string_lossy());
+        notice!("{}: {why}", program.to_string_lossy());
         return Ok(code);
     }
     let events = Events::of(matches);
@@ -140,7 +140,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         left.hand_over(&facts, ended.run_id, options.as_ref());
     }
     if let Some(trouble) = ended.trouble {
-        eprintln!("vmlog: {}: {trouble}", command.program.to_string_lossy());
+        notice!("{}: {trouble}", command.program.to_string_lossy());
     }
     Ok(ended.code)
 }

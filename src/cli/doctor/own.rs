@@ -2,11 +2,12 @@
 
 use super::report::CheckResult;
 use crate::cli::terminal::progress::size;
+use crate::cli::terminal::text::counted;
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::error_chain;
 use crate::server::access_token;
-use crate::store::{self, Reader};
+use crate::store::{self, Holder, Reader};
 use rustix::fs::{Access, access};
 use std::io::{Error, ErrorKind};
 use std::net::TcpListener;
@@ -15,35 +16,13 @@ use std::sync::Arc;
 
 pub(super) fn look(config: &Config) -> Vec<CheckResult> {
     let root = config.data_dir.join("store");
-    let writer = writer(&root);
+    let holder = Holder::of(&RealDisk, &root);
     let mut findings = vec![folder(&config.data_dir)];
     findings.extend(token(config));
     findings.extend(room(&config.data_dir, &config.store));
-    findings.push(store(&root, writer));
-    findings.push(address(config, writer));
+    findings.push(store(&root, holder));
+    findings.push(address(config, holder));
     findings
-}
-
-/// Whether a server holds the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StoreHolder {
-    Running,
-    None,
-    /// This user may not even check.
-    Unknown,
-}
-
-fn writer(root: &Path) -> StoreHolder {
-    let path = root.join("LOCK");
-    // Requesting the lock would create its file.
-    if !exists(&path) {
-        return StoreHolder::None;
-    }
-    match RealDisk.lock(&path) {
-        Ok(None) => StoreHolder::Running,
-        Ok(Some(_)) => StoreHolder::None,
-        Err(_) => StoreHolder::Unknown,
-    }
 }
 
 pub(super) fn exists(path: &Path) -> bool {
@@ -123,7 +102,7 @@ fn room(path: &Path, options: &store::Options) -> Option<CheckResult> {
     Some(CheckResult::good("disk", text))
 }
 
-fn store(root: &Path, writer: StoreHolder) -> CheckResult {
+fn store(root: &Path, holder: Holder) -> CheckResult {
     if !exists(root) {
         return CheckResult::note(
             "store",
@@ -133,18 +112,20 @@ fn store(root: &Path, writer: StoreHolder) -> CheckResult {
             ),
         );
     }
-    let written = match writer {
-        StoreHolder::Running => "in use by a server",
-        StoreHolder::None => "not in use",
-        StoreHolder::Unknown => "it is unknown whether a server uses it",
+    let written = match holder {
+        Holder::Process(_) => "in use by a server",
+        Holder::None => "not in use",
+        Holder::Unknown => "it is unknown whether a server uses it",
     };
     let opened = Reader::open_read_only(Arc::new(RealDisk), root)
         .and_then(|reader| Ok((reader.view().records()?, reader.view().segments().len())));
     match opened {
         Ok((records, segments)) => {
             let counted = format!(
-                "{}: {records} records in {segments} segments, {written}",
-                root.display()
+                "{}: {} in {}, {written}",
+                root.display(),
+                counted(records, "record"),
+                counted(segments, "segment"),
             );
             CheckResult::good("store", counted)
         }
@@ -166,11 +147,13 @@ fn store(root: &Path, writer: StoreHolder) -> CheckResult {
     }
 }
 
-fn address(config: &Config, writer: StoreHolder) -> CheckResult {
+fn address(config: &Config, holder: Holder) -> CheckResult {
     let address = config.listen;
     match TcpListener::bind(address) {
         Ok(_) => CheckResult::good("address", format!("{address} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == StoreHolder::Running => {
+        Err(error)
+            if error.kind() == ErrorKind::AddrInUse && matches!(holder, Holder::Process(_)) =>
+        {
             CheckResult::good(
                 "address",
                 format!("{address} is in use by the server of this store"),

@@ -3,6 +3,7 @@
 use super::own::exists;
 use super::report::CheckResult;
 use crate::cli::files::read_text;
+use crate::cli::terminal::text::counted;
 use crate::collect::{
     CloudInitCollector, CloudInitOptions, ContainerCollector, ContainerOptions, PodCollector,
     PodOptions,
@@ -90,8 +91,9 @@ fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> CheckResult {
     let entries: u64 = figures.iter().map(|figures| figures.n_entries).sum();
     let newest = Micros::from_unsigned(newest);
     let text = format!(
-        "{} files with {entries} entries can be read, the newest of {newest}",
-        read.len()
+        "{} with {} can be read, the newest of {newest}",
+        counted(read.len(), "file"),
+        counted(entries, "entry")
     );
     if read.iter().all(|path| path.starts_with(VOLATILE)) {
         let text = format!("{text}; journald keeps them in memory, and they are lost at a reboot");
@@ -199,8 +201,8 @@ fn json_files(options: &ContainerOptions) -> CheckResult {
         return CheckResult::note("docker", text);
     }
     let text = format!(
-        "the log driver is json-file: {} containers in {shown} can be read",
-        survey.found
+        "the log driver is json-file: {} in {shown} can be read",
+        counted(survey.found, "container")
     );
     followed("docker", text, &survey)
 }
@@ -215,7 +217,10 @@ fn engine(subject: &'static str, options: &ContainerOptions) -> Option<CheckResu
     if survey.found == 0 {
         return None;
     }
-    let text = format!("{} containers in {shown} can be read", survey.found);
+    let text = format!(
+        "{} in {shown} can be read",
+        counted(survey.found, "container")
+    );
     Some(followed(subject, text, &survey))
 }
 
@@ -230,7 +235,10 @@ fn pods(options: &PodOptions) -> Option<CheckResult> {
     if survey.found == 0 {
         return None;
     }
-    let text = format!("{} logs of pods in {shown} can be read", survey.found);
+    let text = format!(
+        "{} of pods in {shown} can be read",
+        counted(survey.found, "log")
+    );
     Some(followed("pods", text, &survey))
 }
 
@@ -255,7 +263,10 @@ fn sandboxes(options: &SandboxOptions) -> CheckResult {
         let remedy = "give the user that runs vmlog read access, or run as root";
         return CheckResult::wrong("sandbox", text, remedy);
     }
-    let text = format!("{} logs of sandboxes in {shown} can be read", survey.found);
+    let text = format!(
+        "{} of sandboxes in {shown} can be read",
+        counted(survey.found, "log")
+    );
     match survey.found {
         0 => CheckResult::note("sandbox", format!("no logs of sandboxes in {shown} yet")),
         _ => followed("sandbox", text, &survey),
@@ -282,7 +293,7 @@ fn files(options: &FileOptions) -> CheckResult {
         0 => CheckResult::note("file", format!("{name}: no file matches {shown} yet")),
         _ if is_one => CheckResult::good("file", format!("{name}: {shown} can be read")),
         count => {
-            let files = format!("{count} {}", if count == 1 { "file" } else { "files" });
+            let files = counted(count, "file");
             let place = if is_folder { "in" } else { "named" };
             let text = format!("{name}: {files} {place} {shown} can be read");
             followed("file", text, &survey)

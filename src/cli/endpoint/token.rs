@@ -23,8 +23,8 @@ pub(super) fn find(matches: &ArgMatches, url: &Url) -> Result<Option<String>, Fa
     let is_private = url.origin.is_encrypted || url.is_loopback();
     match variable("LOG_API_TOKEN") {
         Some(token) if is_private => return Ok(Some(token)),
-        Some(_) => eprintln!(
-            "vmlog: LOG_API_TOKEN is not sent to {}, because the connection is not encrypted; use https, or set VMLOG_TOKEN to send it anyway",
+        Some(_) => notice!(
+            "LOG_API_TOKEN is not sent to {}, because the connection is not encrypted; use https, or set VMLOG_TOKEN to send it anyway",
             url.shown()
         ),
         None => {}

@@ -9,6 +9,7 @@ use crate::cli::settings;
 use crate::cli::store::folder;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit};
+use crate::cli::terminal::text::counted;
 use crate::disk::{Disk, RealDisk};
 use crate::record::Source;
 use crate::redact::{Redacted, Redactor};
@@ -105,7 +106,8 @@ fn tell(records: u64, bad: u64, elapsed: Duration) -> Result<(), Failure> {
     };
     let seconds = elapsed.as_secs_f64();
     print(&format!(
-        "{records} records in {seconds:.1} s ({rate}/s){skipped}\n"
+        "{} in {seconds:.1} s ({rate}/s){skipped}\n",
+        counted(records, "record")
     ))
 }
 
@@ -169,7 +171,7 @@ impl Import {
             let redacted = self.redactor.redact(record);
             if redacted.is_withheld() {
                 let source = redacted.record().source.as_str();
-                eprintln!("vmlog: withheld a record of {source}: redaction took too long");
+                notice!("withheld a record of {source}: redaction took too long");
             }
             self.batch.push(redacted);
             if self.batch.len() >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
@@ -179,10 +181,10 @@ impl Import {
         for (number, why) in &parsed.bad {
             self.bad += 1;
             if self.bad <= BAD_REPORTED_MAX {
-                eprintln!("vmlog: skipped line {number}: {why}");
+                notice!("skipped line {number}: {why}");
             }
             if self.bad == BAD_REPORTED_MAX {
-                eprintln!("vmlog: further lines are only counted");
+                notice!("further lines are only counted");
             }
         }
         self.bytes += parsed.bytes;

@@ -57,7 +57,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         || text(&answer),
     )?;
     for warning in answer["warnings"].as_array().into_iter().flatten() {
-        eprintln!("vmlog: {}", warning.as_str().unwrap_or_default());
+        notice!("{}", warning.as_str().unwrap_or_default());
     }
     Ok(())
 }

@@ -84,10 +84,10 @@ fn answer(
         || text(&answer, &zone),
     )?;
     for warning in answer["warnings"].as_array().into_iter().flatten() {
-        eprintln!("vmlog: {}", warning.as_str().unwrap_or_default());
+        notice!("{}", warning.as_str().unwrap_or_default());
     }
     if answer["partial"] == true {
-        eprintln!("vmlog: the search took too long; the counts are of the newest records");
+        notice!("the search took too long; the counts are of the newest records");
     }
     Ok(())
 }

@@ -94,12 +94,12 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 /// Explains what else is needed to reach the page.
 fn explain(server: &OwnServer, trouble: Option<&String>) {
     if let Some(trouble) = trouble {
-        eprintln!("vmlog: {trouble}; run it as the user of the server, or with sudo");
+        notice!("{trouble}; run it as the user of the server, or with sudo");
     }
     if variable("SSH_CONNECTION").is_some() && io::stderr().is_terminal() {
         let port = server.port();
-        eprintln!(
-            "vmlog: from your own computer: ssh -L {port}:127.0.0.1:{port} USER@THIS-MACHINE, then open the address"
+        notice!(
+            "from your own computer: ssh -L {port}:127.0.0.1:{port} USER@THIS-MACHINE, then open the address"
         );
     }
 }
@@ -112,6 +112,6 @@ fn browse(address: &str) {
         .stderr(Stdio::null())
         .spawn();
     if let Err(error) = opened {
-        eprintln!("vmlog: cannot start a browser: xdg-open: {error}");
+        notice!("cannot start a browser: xdg-open: {error}");
     }
 }

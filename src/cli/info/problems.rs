@@ -84,10 +84,10 @@ fn list(matches: &ArgMatches) -> Result<u8, Failure> {
         },
     )?;
     for warning in answer["warnings"].as_array().into_iter().flatten() {
-        eprintln!("vmlog: {}", warning.as_str().unwrap_or_default());
+        notice!("{}", warning.as_str().unwrap_or_default());
     }
     if answer["partial"] == true {
-        eprintln!("vmlog: the search took too long; older problems may be missing");
+        notice!("the search took too long; older problems may be missing");
     }
     Ok(u8::from(!problems.is_empty()))
 }

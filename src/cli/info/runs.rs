@@ -81,10 +81,10 @@ pub(in crate::cli) fn list(matches: &ArgMatches) -> Result<(), Failure> {
         || text(&rows, &zone),
     )?;
     for warning in warnings {
-        eprintln!("vmlog: {warning}");
+        notice!("{warning}");
     }
     if !is_whole && !matches.get_flag("json") {
-        eprintln!("vmlog: there may be older runs; use -n to show more");
+        notice!("there may be older runs; use -n to show more");
     }
     Ok(())
 }
@@ -239,9 +239,7 @@ fn records(
     add(&mut filter, "where", Some(&format!("run_id={}", run.id)));
     let unreadable = backend.export(&filter, &mut |record| printer.print(output, &record))?;
     if unreadable > 0 {
-        eprintln!(
-            "vmlog: {unreadable} records are in damaged blocks and were not read; run `vmlog verify`"
-        );
+        notice!("{unreadable} records are in damaged blocks and were not read; run `vmlog verify`");
     }
     Ok(())
 }

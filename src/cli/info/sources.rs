@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         || text(&rows, &zone),
     )?;
     for warning in warnings {
-        eprintln!("vmlog: {warning}");
+        notice!("{warning}");
     }
     Ok(())
 }

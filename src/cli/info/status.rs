@@ -65,7 +65,7 @@ fn of_this_machine(matches: &ArgMatches) -> Result<Value, Failure> {
     });
     match asked {
         Some(Ok(status)) => return Ok(status),
-        Some(Err(failure)) => eprintln!("vmlog: {}", failure.text),
+        Some(Err(failure)) => notice!("{}", failure.text),
         None => {}
     }
     let state = if server.is_reachable() {

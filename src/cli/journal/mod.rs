@@ -68,7 +68,7 @@ fn report_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
         return Err(Failure::failed(refused.join("\nvmlog: ")));
     }
     for text in refused.iter().filter(|_| !is_quiet) {
-        eprintln!("vmlog: {text}");
+        notice!("{text}");
     }
     Ok(())
 }
@@ -76,7 +76,7 @@ fn report_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
 fn report_problems(journal: &mut Journal, is_quiet: bool) {
     for problem in journal.problems() {
         if !is_quiet {
-            eprintln!("vmlog: {problem}");
+            notice!("{problem}");
         }
     }
 }

@@ -125,8 +125,8 @@ impl Shower<'_> {
         match event {
             None => Ok(ControlFlow::Break(())),
             Some(JournalEvent::Gap(gap)) => {
-                eprintln!(
-                    "vmlog: {} entries were deleted before they could be read",
+                notice!(
+                    "{} entries were deleted before they could be read",
                     gap.count()
                 );
                 Ok(ControlFlow::Continue(()))

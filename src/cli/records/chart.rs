@@ -42,22 +42,22 @@ pub(super) fn run(
     output.buffer().extend_from_slice(text.as_bytes());
     output.flush()?;
     if histogram.is_partial {
-        eprintln!(
-            "vmlog: the scan reached its time limit: only the newest records are counted; narrow it with --start"
+        notice!(
+            "the scan reached its time limit: only the newest records are counted; narrow it with --start"
         );
     }
     if histogram.outside > 0 {
-        eprintln!(
-            "vmlog: {} records have a time before 1990 or more than a day ahead and are not counted; show them with --start and --end",
+        notice!(
+            "{} records have a time before 1990 or more than a day ahead and are not counted; show them with --start and --end",
             histogram.outside
         );
     }
     for warning in &histogram.warnings {
-        eprintln!("vmlog: {warning}");
+        notice!("{warning}");
     }
     if histogram.unreadable > 0 {
-        eprintln!(
-            "vmlog: {} records are in damaged blocks and were not counted; run `vmlog verify`",
+        notice!(
+            "{} records are in damaged blocks and were not counted; run `vmlog verify`",
             histogram.unreadable
         );
     }

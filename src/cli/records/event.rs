@@ -140,6 +140,6 @@ pub(in crate::cli) fn report(root: &Path, draft: EventDraft) {
         return;
     }
     if let Err(failure) = store_here(&plain, &config, draft) {
-        eprintln!("vmlog: {}", failure.text);
+        notice!("{}", failure.text);
     }
 }

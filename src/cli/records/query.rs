@@ -153,7 +153,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     output.finish()?;
     let omissions = shown?;
     if is_empty && omissions.warnings.is_empty() {
-        eprintln!("vmlog: no record matches");
+        notice!("no record matches");
     }
     omissions.report();
     Ok(0)
@@ -335,18 +335,14 @@ impl Omissions {
 
     fn report(&self) {
         for warning in &self.warnings {
-            eprintln!("vmlog: {warning}");
+            notice!("{warning}");
         }
         if self.is_truncated {
-            eprintln!(
-                "vmlog: some records of this range were deleted or left out and are not shown"
-            );
+            notice!("some records of this range were deleted or left out and are not shown");
         }
         if self.unreadable > 0 {
             let count = self.unreadable;
-            eprintln!(
-                "vmlog: {count} records are in damaged blocks and were not read; run `vmlog verify`"
-            );
+            notice!("{count} records are in damaged blocks and were not read; run `vmlog verify`");
         }
     }
 }

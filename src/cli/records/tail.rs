@@ -63,15 +63,15 @@ pub(super) fn follow(
     endpoint.follow(parameters, begin, &mut |event| {
         match event {
             FollowEvent::Record(record) => return printer.print(&mut output, &record),
-            FollowEvent::Gap(Some(count)) => eprintln!(
-                "vmlog: {count} records are missing here: they arrived faster than this client read them"
+            FollowEvent::Gap(Some(count)) => notice!(
+                "{count} records are missing here: they arrived faster than this client read them"
             ),
             FollowEvent::Warnings(warnings) => failure::warn(&warnings),
-            FollowEvent::Gap(None) => eprintln!(
-                "vmlog: records are missing here: they were deleted before they could be read"
-            ),
-            FollowEvent::Lost(why) => eprintln!("vmlog: {why}; retrying"),
-            FollowEvent::Back => eprintln!("vmlog: reconnected"),
+            FollowEvent::Gap(None) => {
+                notice!("records are missing here: they were deleted before they could be read");
+            }
+            FollowEvent::Lost(why) => notice!("{why}; retrying"),
+            FollowEvent::Back => notice!("reconnected"),
             FollowEvent::Idle => {}
         }
         output.flush_and_look()

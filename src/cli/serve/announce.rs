@@ -14,6 +14,8 @@ pub(in crate::cli) fn start_log() {
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)
         .with_writer(io::stderr)
+        // A record that cannot be written would be reported on standard error, by a panic if that is closed.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
         .with_target(false);
     if is_journal(&io::stderr()) {

@@ -26,7 +26,7 @@ use crate::record::{Id, Level, Metadata, Positions, Record};
 use crate::redact::Redactor;
 use crate::server;
 use crate::server::{Measure, Sample, Tls, access_token};
-use crate::store::{Recovery, Store};
+use crate::store::{self, Holder, Recovery, Store};
 use crate::time::Micros;
 use clap::ArgMatches;
 use signal_hook::consts::signal::SIGXFSZ;
@@ -53,7 +53,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
     let tls = tls(&config)?;
     opening::raise_descriptor_limit();
-    let listener = listen(config.listen, "--listen / LOG_LISTEN")?;
+    let listener = listen(config.listen, "--listen / LOG_LISTEN")
+        .map_err(|error| already_running(&config).unwrap_or(error))?;
     start_log();
     survive_size_limit();
     let (store, recovery) = open_store(&config)?;
@@ -146,6 +147,19 @@ pub(super) fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, 
     Ok(listener)
 }
 
+/// The likeliest reason why an address is in use or a store is locked.
+fn already_running(config: &Config) -> Option<Failure> {
+    let root = config.data_dir.join("store");
+    let Holder::Process(pid) = Holder::of(&RealDisk, &root) else {
+        return None;
+    };
+    let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    Some(Failure::failed(format!(
+        "vmlog already runs on {}{process}; `vmlog open --print` prints its address",
+        root.display()
+    )))
+}
+
 fn open_store(config: &Config) -> Result<(Store, Recovery), Failure> {
     let directory = &config.data_dir;
     let path = directory.display();
@@ -159,7 +173,10 @@ fn open_store(config: &Config) -> Result<(Store, Recovery), Failure> {
         &directory.join("store"),
         config.store.clone(),
     )
-    .map_err(failed("cannot open the store"))
+    .map_err(|error| match (&error, already_running(config)) {
+        (store::Error::Locked { .. }, Some(running)) => running,
+        _ => failed("cannot open the store")(error),
+    })
 }
 
 /// The configured token, or the one that is created at the first start.

@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit, size};
+use crate::cli::terminal::text::counted;
 use crate::disk::RealDisk;
 use crate::pipeline::error_chain;
 use crate::store::{self, Store};
@@ -44,7 +45,8 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let (bytes_before, bytes_after) = (size(bytes_before), size(bytes_after));
     let _ = writeln!(
         text,
-        "{before} segments of {bytes_before} became {after} of {bytes_after}"
+        "{} of {bytes_before} became {after} of {bytes_after}",
+        counted(before, "segment")
     );
     print(&text)
 }

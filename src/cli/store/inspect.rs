@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::parameters::{flag, given, long};
 use crate::cli::terminal::output::print_paged;
 use crate::cli::terminal::progress::{Progress, Unit, size};
+use crate::cli::terminal::text::counted;
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::error_chain;
 use crate::record::Level;
@@ -118,12 +119,12 @@ fn store_whole(store: &StoreInspection) -> String {
     }
     let _ = writeln!(
         text,
-        "  {} records, ids {}, low-water id {}, {} in {} segments",
+        "  {} records, ids {}, low-water id {}, {} in {}",
         store.records,
         ids(&store.ids),
         store.low_water,
         size(store.bytes),
-        store.segments.len()
+        counted(store.segments.len(), "segment")
     );
     for snapshot in &store.snapshots {
         let _ = match &snapshot.content {

@@ -4,6 +4,7 @@ use super::folder;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit};
+use crate::cli::terminal::text::counted;
 use crate::disk::RealDisk;
 use crate::pipeline::error_chain;
 use crate::store;
@@ -44,8 +45,8 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
     let _ = writeln!(
         text,
-        "{} records saved into {}",
-        repair.records,
+        "{} saved into {}",
+        counted(repair.records, "record"),
         into.display()
     );
     print(&text)

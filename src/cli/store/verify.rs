@@ -4,6 +4,7 @@ use super::folder;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit};
+use crate::cli::terminal::text::counted;
 use crate::disk::RealDisk;
 use crate::pipeline::error_chain;
 use crate::store::{self, Error};
@@ -55,7 +56,12 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     } else {
         "DAMAGED; `vmlog repair` copies the readable records into a new store"
     };
-    let _ = writeln!(text, "{records} records in {segments} segments: {verdict}");
+    let _ = writeln!(
+        text,
+        "{} in {}: {verdict}",
+        counted(records, "record"),
+        counted(segments, "segment")
+    );
     print(&text)?;
     Ok(u8::from(!damage.is_empty()))
 }

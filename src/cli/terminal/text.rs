@@ -19,6 +19,18 @@ impl Span {
     }
 }
 
+/// A number and what it counts: "1 file", "2 files".
+pub(in crate::cli) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    // A count beyond u64 cannot be 1.
+    let count = count.try_into().unwrap_or(u64::MAX);
+    let plural = match (count, noun) {
+        (1, _) => return format!("1 {noun}"),
+        (_, "entry") => "entries".to_owned(),
+        (_, noun) => format!("{noun}s"),
+    };
+    format!("{count} {plural}")
+}
+
 /// Columns that a character takes.
 fn char_width(c: char) -> usize {
     c.width().unwrap_or(0)
@@ -288,6 +300,13 @@ mod tests {
         let mut out = vec![];
         push_spans(&mut out, spans, true);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(counted(1_u64, "entry"), "1 entry");
+        assert_eq!(counted(0_usize, "entry"), "0 entries");
+        assert_eq!(counted(2_u32, "file"), "2 files");
     }
 
     #[test]

@@ -124,7 +124,10 @@ impl RunRecords {
 
     /// The record of output that never reached the log.
     pub(crate) fn gap(&self, time: Micros, gap: CaptureGap) -> Record {
-        let message = format!("{} lines of output could not be kept", gap.lines);
+        let message = match gap.lines {
+            1 => "1 line of output could not be kept".to_owned(),
+            lines => format!("{lines} lines of output could not be kept"),
+        };
         let mut record = self.record(time, Level::Warn, "gap", message);
         record.metadata.insert("lines", gap.lines);
         record.metadata.insert("bytes", gap.bytes);

@@ -2,6 +2,7 @@
 
 use crate::disk::{Disk, DiskFile};
 use crate::store::error::Error;
+use crate::store::folder::holder::{self, LOCK_FILE};
 use crate::store::format::layout::{StoreId, VERSION};
 use crate::store::read::cache::Cache;
 use crate::time::Micros;
@@ -317,10 +318,7 @@ impl Directory {
         let path = self.root.join(LOCK_FILE);
         let locked = self.disk.lock(&path).map_err(Error::io("lock", &path))?;
         let Some(file) = locked else {
-            let content = self.read_small(&path).unwrap_or_default();
-            let pid = str::from_utf8(&content)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
+            let pid = holder::process(self.disk.as_ref(), &path);
             return Err(Error::Locked { path, pid });
         };
         let pid = format!("{}\n", std::process::id());
@@ -385,7 +383,6 @@ pub(in crate::store) fn temporary(path: &Path) -> PathBuf {
 }
 
 const STORE_FILE: &str = "STORE";
-const LOCK_FILE: &str = "LOCK";
 /// The folder of a store that will replace the one in its parent.
 pub(in crate::store) const RESTORING: &str = "restoring";
 /// `STORE` has about 150 bytes.

@@ -9,3 +9,4 @@ mod plain;
 mod table;
 
 pub(super) use choose::{CauseCandidate, STRONG, cause, is_noise};
+pub(super) use plain::plain;

@@ -7,7 +7,7 @@ use crate::query::{
 use crate::record::{Level, Record, Source, StoredRecord};
 use crate::store::View;
 use crate::time::Micros;
-use crate::triage::cause::{CauseCandidate, STRONG, cause, is_noise};
+use crate::triage::cause::{CauseCandidate, STRONG, cause, is_noise, plain};
 use crate::triage::detect::syslog_tag;
 use crate::triage::kind::ProblemKind as K;
 use crate::triage::problems::answer::EvidenceLine;
@@ -62,7 +62,7 @@ pub(super) fn of(
     if matches!(place, Where::Mark) {
         let context = around(&lines, None, mark);
         return Ok(Evidence {
-            cause: Some(own),
+            cause: Some(reason(own)),
             context,
         });
     }
@@ -77,11 +77,11 @@ pub(super) fn of(
     let line = chosen.and_then(|(index, _)| Some((index, lines.get(index)?)));
     Ok(match line {
         Some((index, line)) => Evidence {
-            cause: Some(shown(line)),
+            cause: Some(reason(shown(line))),
             context: around(&lines, Some(index), mark),
         },
         None => Evidence {
-            cause: Some(own),
+            cause: Some(reason(own)),
             context: around(&lines, None, mark),
         },
     })
@@ -304,6 +304,16 @@ fn around(lines: &[StoredRecord], cause: Option<usize>, mark: &ProblemMark) -> V
     let rest = CONTEXT_MAX - chosen.len();
     chosen.extend(after.into_iter().take(rest));
     chosen.into_iter().map(shown).collect()
+}
+
+/// A cause begins with what happened: its time is a field of its own.
+fn reason(line: EvidenceLine) -> EvidenceLine {
+    let text = plain(&line.message);
+    let message = if text.is_empty() { &line.message } else { text };
+    EvidenceLine {
+        message: message.to_owned(),
+        ..line
+    }
 }
 
 fn shown(line: &StoredRecord) -> EvidenceLine {

@@ -1,5 +1,6 @@
 //! The command line as a whole: help, exit codes, completions, manual pages.
 
+mod closed_output;
 pub(crate) mod doctor;
 mod event;
 mod evidence;

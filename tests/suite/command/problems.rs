@@ -182,6 +182,11 @@ fn planted_failures_are_found_with_their_causes() {
         .find(|problem| problem["subject"] == "nginx.service")
         .unwrap();
     assert_eq!(nginx["count"], 1, "two records report one failure");
+    let cause = nginx["cause"]["message"].as_str().unwrap();
+    assert!(
+        cause.starts_with("[emerg] "),
+        "the time is not said twice: {cause}"
+    );
     let context = nginx["context"].to_string();
     assert!(
         context.contains("still could not bind") && !context.contains("not of nginx"),

@@ -23,7 +23,7 @@ fn record(source: &str, level: Level, message: &str) -> Record {
     }
 }
 
-fn numbered(count: u64) -> Vec<Record> {
+pub(crate) fn numbered(count: u64) -> Vec<Record> {
     let level = |number: u64| [Level::Info, Level::Warn][usize::from(number.is_multiple_of(10))];
     (1..=count)
         .map(|number| {

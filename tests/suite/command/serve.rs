@@ -181,11 +181,21 @@ fn an_address_in_use_is_an_error_that_names_it() {
 
 #[test]
 fn a_second_server_on_the_same_data_names_the_first() {
-    let place = Place::new();
+    let mut place = Place::new();
     let server = place.serve();
-    let (code, _, error) = outcome(&place.command().output().unwrap());
-    assert_eq!(code, Some(1));
-    assert!(error.contains(&format!("{}", server.pid())), "{error}");
+    let text = format!(
+        "vmlog: vmlog already runs on {} (process {}); `vmlog open --print` prints its address\n",
+        place.data().join("store").display(),
+        server.pid()
+    );
+    let refused = |place: &Place| outcome(&place.command().output().unwrap());
+    assert_eq!(refused(&place), (Some(1), String::new(), text.clone()));
+    place.set("LOG_LISTEN", &server.address);
+    assert_eq!(
+        refused(&place),
+        (Some(1), String::new(), text),
+        "same address"
+    );
     assert_eq!(server.get("/healthz").0, 200);
 }
 

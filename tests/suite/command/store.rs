@@ -173,7 +173,7 @@ fn verify_distinguishes_sound_and_damaged_stores() {
     let sealed = file(copy.path(), "seg");
     assert_eq!(
         printed(&mut on(&["verify"], &sealed)),
-        "100 records in 1 segments: sound\n"
+        "100 records in 1 segment: sound\n"
     );
     let mut bytes = fs::read(&sealed).unwrap();
     bytes[100] ^= 0x55;

@@ -2,12 +2,18 @@
 //! they are spread over many nodes and where one node has them all; and what the gateway adds to an answer of one node.
 //!
 //! `cargo bench --bench gateway [-- NODES]`. Medians; the direct request to a node is the baseline of the proxied one.
+//!
+//! If `VMLOG_BIN` names the program, it also runs as a gateway of 100 such nodes with 200 clients, each a user of its own, that ask for
+//! the newest 100 records of all, pause and ask again: how long they wait, and the memory of the gateway. Clients and nodes are in this
+//! process and share its processors.
 
 mod shipped;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -44,6 +50,9 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(run(nodes));
+    if let Ok(program) = std::env::var("VMLOG_BIN") {
+        runtime.block_on(load(&program));
+    }
 }
 
 async fn run(nodes: u16) {
@@ -78,6 +87,99 @@ async fn run(nodes: u16) {
         ms(through),
         ms(through.saturating_sub(direct))
     );
+}
+
+/// The nodes and clients under which memory is measured, and for how long.
+const LOAD_NODES: u16 = 100;
+const LOAD_CLIENTS: usize = 200;
+const LOAD_TAKES: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(250);
+
+async fn load(program: &str) {
+    let stub = stub(Spread::Even, NODE_TAKES).await;
+    let (gateway, address) = start(program, &registry(LOAD_NODES, stub));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle = memory(&gateway.0);
+    let until = Instant::now() + LOAD_TAKES;
+    let clients: Vec<_> = (0..LOAD_CLIENTS)
+        .map(|number| tokio::spawn(ask_until(address, format!("user{number}"), until)))
+        .collect();
+    let (mut times, mut most) = (Vec::new(), idle);
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        most = most.max(memory(&gateway.0));
+    }
+    for client in clients {
+        times.extend(client.await.expect("a client"));
+    }
+    times.sort_unstable();
+    println!(
+        "{LOAD_CLIENTS} clients with the newest 100 of {LOAD_NODES} nodes, {:.0} answers a second: median {:.1} ms, p99 {:.1} ms; \
+         resident memory {:.1} MB idle, {:.1} MB at most",
+        times.len() as f64 / LOAD_TAKES.as_secs_f64(),
+        ms(times[times.len() / 2]),
+        ms(times[times.len() * 99 / 100]),
+        idle as f64 / 1e3,
+        most as f64 / 1e3,
+    );
+}
+
+async fn ask_until(address: SocketAddr, user: String, until: Instant) -> Vec<Duration> {
+    let mut client = Client::open(address).await;
+    client.user = Some(user);
+    let mut times = Vec::new();
+    while Instant::now() < until {
+        times.push(client.get("/api/logs?limit=100").await);
+        tokio::time::sleep(PAUSE).await;
+    }
+    times
+}
+
+/// A gateway that ends with the bench.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(program: &str, registry: &Path) -> (Running, SocketAddr) {
+    let users: Vec<_> = (0..LOAD_CLIENTS)
+        .map(|number| format!("user{number}"))
+        .collect();
+    let mut child = Command::new(program)
+        .arg("gateway")
+        .env("LOG_GATEWAY_REGISTRY", registry)
+        .env("LOG_GATEWAY_DIR", registry.with_file_name("gateway"))
+        .env("LOG_GATEWAY_LISTEN", "127.0.0.1:0")
+        .env("LOG_GATEWAY_USER_HEADER", "x-user")
+        .env("LOG_GATEWAY_ADMINS", users.join(","))
+        .env("LOG_GATEWAY_ACCESS_LOG", "false")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the gateway starts");
+    let mut line = String::new();
+    let output = child.stdout.as_mut().expect("a pipe");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).expect("a line");
+    let address = line
+        .split_once("http://")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .and_then(|address| address.parse().ok())
+        .expect("its address");
+    (Running(child), address)
+}
+
+/// Resident memory, in kilobytes.
+fn memory(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let words = line.expect("its memory").split_whitespace().next();
+    words
+        .and_then(|kib| kib.parse().ok())
+        .map_or(0, |kib: u64| kib * 1024 / 1000)
 }
 
 fn ms(time: Duration) -> f64 {
@@ -188,8 +290,8 @@ fn base64(text: &str) -> String {
     }
 }
 
-/// A running gateway for this number of nodes of a stub.
-async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
+/// A list of this number of nodes of a stub, in a folder of its own.
+fn registry(nodes: u16, stub: SocketAddr) -> PathBuf {
     let folder = tempfile::tempdir().expect("a folder").keep();
     let rows: Vec<_> = (0..nodes)
         .map(|node| {
@@ -199,11 +301,18 @@ async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
         .collect();
     let registry = folder.join("nodes.json");
     std::fs::write(&registry, json!({"nodes": rows}).to_string()).expect("written");
+    registry
+}
+
+/// A running gateway for this number of nodes of a stub.
+async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
+    let registry = registry(nodes, stub);
+    let folder = registry.with_file_name("gateway");
     let options = GatewayOptions {
         token: Some(GatewayToken(TOKEN.to_owned())),
         rate: 0,
         access_log: false,
-        ..GatewayOptions::new(Some(KeySource::File(registry)), folder.join("gateway"))
+        ..GatewayOptions::new(Some(KeySource::File(registry)), folder)
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -215,6 +324,8 @@ async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
 /// A connection that is kept.
 struct Client {
     stream: BufReader<TcpStream>,
+    /// Whom a proxy in front would name; otherwise the token says it.
+    user: Option<String>,
 }
 
 impl Client {
@@ -223,14 +334,17 @@ impl Client {
         stream.set_nodelay(true).expect("an option");
         Self {
             stream: BufReader::new(stream),
+            user: None,
         }
     }
 
     /// Reads a whole answer, which must be a success, and returns the time that it took.
     async fn get(&mut self, target: &str) -> Duration {
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
-        );
+        let identity = match &self.user {
+            Some(user) => format!("x-user: {user}"),
+            None => format!("authorization: Bearer {TOKEN}"),
+        };
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{identity}\r\n\r\n");
         let began = Instant::now();
         self.stream
             .get_mut()

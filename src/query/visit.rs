@@ -185,6 +185,12 @@ impl<'b> MatchedRows<'b> {
         self.column(&self.levels, of_cached, || self.block.levels())
     }
 
+    /// Whether all rows of the block are of one source.
+    #[must_use]
+    pub fn is_of_one_source(&self) -> bool {
+        self.block.summary().source.is_some()
+    }
+
     /// The source of the row at `index`, counted from the first row that matches.
     ///
     /// # Errors
@@ -240,6 +246,7 @@ impl<'b> MatchedRows<'b> {
     ) -> Result<&'c [T], store::Error> {
         fill(cell, || match &self.cached {
             Some(cached) => Ok(of_cached(cached)),
+            None if self.whole().is_some() => read(),
             None => Ok(self.of_rows(&read()?)),
         })
     }

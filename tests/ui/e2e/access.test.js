@@ -204,7 +204,7 @@ describe("access", { timeout: 600_000 }, () => {
       const page = await newPage(browser, options);
       await page.goto(base);
       await page.getByText(/^6 problems since boot/).waitFor();
-      assert.equal(await page.locator(".problem").count(), 4, "the most important ones");
+      assert.equal(await page.locator(".problem").count(), options === PHONE ? 2 : 4, "the most important ones");
       await page.getByRole("button", { name: "Show all 6 problems" }).click();
       assert.equal(await page.locator(".problem").count(), 6);
       await page.getByRole("button", { name: "Show fewer" }).click();
@@ -231,6 +231,18 @@ describe("access", { timeout: 600_000 }, () => {
       assert.equal(await page.locator(".problem").count(), 0, "it stays folded");
       await done(page);
     }
+    // zoom of 200 %: the records are what most of the window shows
+    const zoomed = await newPage(browser, { viewport: { width: 680, height: 410 } });
+    await zoomed.goto(base);
+    await zoomed.getByText(/^6 problems since boot/).waitFor();
+    await zoomed.waitForSelector(".row");
+    assert.equal(await zoomed.locator(".problem").count(), 0);
+    const listed = await zoomed.locator(".list-host:visible").boundingBox();
+    assert.ok((listed?.height ?? 0) > 100, `${listed?.height} px of records`);
+    await zoomed.getByRole("button", { name: "Show the problems" }).click();
+    assert.equal(await zoomed.locator(".problem").count(), 2);
+    await zoomed.getByText(/^Startup: 1 of 7 steps failed/).waitFor();
+    await done(zoomed);
     mock.problems = [];
     const page = await newPage(browser);
     await page.goto(base);

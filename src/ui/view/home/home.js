@@ -24,6 +24,10 @@ import { Startup } from "./story.js";
 
 /** Problems that are listed before "more", by the height of the window, so that records stay in view. */
 const SHOWN = /** @type {const} */ ([[700, 2], [900, 4], [Infinity, 7]]);
+/** Below this height, as with a zoom of 200 %, only the headline is shown until it is opened. */
+const LOW = 480;
+/** Below this width a problem takes two lines. */
+const NARROW = 480;
 const AGAIN_MS = 15_000;
 /** The startup is loaded again while it is in progress. */
 const FRESH_MS = 30 * 60_000;
@@ -51,6 +55,7 @@ export function Home() {
     return () => clearInterval(timer);
   }, []);
   const all = useSignal(false);
+  const opened = useSignal(false);
   const open = useSignal("");
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const loaded = story.value !== null && (problems.value !== null || features.value.problems === false);
@@ -63,8 +68,11 @@ export function Home() {
   const list = found?.list ?? [];
   const booted = (boots.value ?? []).length > 0 || Boolean(told?.sinceBoot);
   const since = boots.value?.[0]?.first ?? (told?.sinceBoot ? new Date(told.startMs).toISOString() : null) ?? found?.since ?? null;
-  const unfolded = preferences.value.problems && list.length > 0;
-  const few = SHOWN.find(([below]) => innerHeight < below)?.[1] ?? 0;
+  const low = innerHeight < LOW;
+  const unfolded = (low ? opened.value : preferences.value.problems) && list.length > 0;
+  const toggle = () => { if (low) opened.value = !unfolded; else prefer({ problems: !unfolded }); };
+  const height = innerWidth < NARROW ? innerHeight * 0.7 : innerHeight;
+  const few = SHOWN.find(([below]) => height < below)?.[1] ?? 0;
   const listed = all.value ? list : list.slice(0, few);
   const worst = list.some(({ severity }) => severity === "error") ? "bad" : list.length > 0 ? "doubtful" : "well";
   const started = told && told.steps.length > 0;
@@ -73,14 +81,14 @@ export function Home() {
   if (silent && !started) return null;
   return html`<section class=${`home ${found ? worst : ""}`} aria-label="Problems" ref=${box} style=${{ minHeight: loaded ? "" : room() }}>
     ${silent ? null : html`<div class="home-line">
-      ${list.length > 0 ? html`<button class="plain" aria-expanded=${unfolded} aria-label=${unfolded ? "Hide the problems" : "Show the problems"} onClick=${() => prefer({ problems: !unfolded })}><${Icon} name="chevron" /></button>`
+      ${list.length > 0 ? html`<button class="plain" aria-expanded=${unfolded} aria-label=${unfolded ? "Hide the problems" : "Show the problems"} onClick=${toggle}><${Icon} name="chevron" /></button>`
     : html`<${Mark} of=${found ? "ok" : "running"} />`}
       <h2>${found ? headline(list.length, since, booted, Date.now()) : "Looking for problems\u2026"}</h2>
       ${found?.partial ? html`<span class="quiet">Only the newest records were searched.</span>` : null}
     </div>`}
     ${unfolded ? html`<ol class=${`problems ${all.value ? "all" : ""}`}>${listed.map((problem) => html`<${Row} key=${problem.kind + problem.subject + problem.first_id} problem=${problem} open=${open} />`)}</ol>
       ${list.length > few ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
-    ${started ? html`<${Startup} told=${told} />` : null}
+    ${started && !(low && !unfolded && list.length > 0) ? html`<${Startup} told=${told} />` : null}
   </section>`;
 }
 

@@ -1,5 +1,6 @@
 //! The record: the one type that flows from every source to every reader.
 
+pub(crate) mod json;
 mod metadata;
 
 pub use metadata::{Key, Metadata};

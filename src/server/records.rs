@@ -5,8 +5,8 @@ use crate::events;
 use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
-    HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest, Run,
-    RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
+    HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest,
+    RecordStream, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
 };
 use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
@@ -288,6 +288,11 @@ impl ScopedView {
             };
         }
         Ok(page)
+    }
+
+    /// All matching records, for a file. The filter must have the span of its boot.
+    pub(super) fn stream(&self, filter: Filter) -> RecordStream {
+        RecordStream::new(self.view.clone(), self.scope.narrow(filter))
     }
 
     /// Whether a position is before all visible records, so that some may have been deleted.

@@ -1,10 +1,12 @@
 //! The JSON of responses: names and shapes are a contract (`format-spec/api.md`).
 
 use crate::query::{
-    Expression, Grouping, Histogram, MatchPositions, Page, Run, RunsPage, SourcesPage,
+    EncodedRecord, Expression, Grouping, Histogram, MatchPositions, Page, Run, RunsPage,
+    SourcesPage,
 };
-use crate::record::{Id, Level, Metadata, StoredRecord};
+use crate::record::{Id, Level, Metadata, StoredRecord, json};
 use crate::server::label::label;
+use crate::store;
 use crate::time::Micros;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
@@ -82,6 +84,32 @@ impl<'a> From<&'a StoredRecord> for RecordJson<'a> {
 /// Writes a record as one line of JSON; line ends inside it are escaped.
 pub(crate) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
     write(out, &RecordJson::from(record));
+}
+
+/// As [`write_entry`], of a record whose metadata is not decoded. After an error nothing is appended.
+pub(super) fn write_encoded_entry(
+    out: &mut Vec<u8>,
+    record: &EncodedRecord<'_>,
+) -> Result<(), store::Error> {
+    let start = out.len();
+    out.extend_from_slice(b"{\"id\":\"");
+    json::put_number(out, record.id.0);
+    out.extend_from_slice(b"\",\"timestamp\":\"");
+    out.extend_from_slice(&record.timestamp.to_ascii());
+    out.extend_from_slice(b"\",\"source\":");
+    json::put_text(out, record.source.as_str());
+    out.extend_from_slice(b",\"level\":\"");
+    out.extend_from_slice(record.level.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"message\":");
+    json::put_text(out, record.message);
+    out.extend_from_slice(b",\"metadata\":");
+    let written = record.write_metadata(out);
+    if written.is_err() {
+        out.truncate(start);
+        return written;
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 /// The body of one record.

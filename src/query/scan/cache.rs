@@ -63,6 +63,19 @@ impl BlockCache {
         self.complete(segment, block, messages)
     }
 
+    /// The columns of a block, without caching them: for a reader that needs each block once.
+    pub(in crate::query) fn decoded(
+        &self,
+        segment: &Arc<Segment>,
+        block: usize,
+    ) -> Result<Arc<BlockColumns>, Error> {
+        if let Some(columns) = self.peek(segment, block) {
+            return Ok(columns);
+        }
+        let messages = segment.block(block).messages()?;
+        Ok(Arc::new(BlockColumns::read(segment, block, messages)?))
+    }
+
     /// Caches the columns of a block whose messages were read before.
     pub(in crate::query) fn complete(
         &self,
@@ -152,7 +165,7 @@ impl BlockColumns {
         })
     }
 
-    fn bytes(&self) -> usize {
+    pub(in crate::query) fn bytes(&self) -> usize {
         let content = self.messages.text().len() + self.metadata.all_bytes().len();
         content + self.ids.len() * ROW_BYTES
     }

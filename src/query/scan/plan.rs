@@ -2,6 +2,7 @@
 
 use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
+use crate::query::expression::levels::LevelSet;
 use crate::query::filter::Filter;
 use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::evaluate::evaluate;
@@ -179,6 +180,15 @@ impl<'v> QueryPlan<'v> {
         }
     }
 
+    /// The blocks of the segment at an index that may hold matching rows, in the order of their first ids.
+    pub(in crate::query) fn candidates_of(&self, segment: usize) -> Vec<Candidate<'v>> {
+        let ranking = Ranking {
+            order: Order::Id,
+            direction: Direction::Forward,
+        };
+        self.sorted(segment..segment + 1, ranking, None)
+    }
+
     fn sorted(
         &self,
         segments: Range<usize>,
@@ -239,6 +249,33 @@ impl<'v> QueryPlan<'v> {
         self.expression.cover(&of_leaf)
     }
 
+    /// All rows of a block.
+    pub(in crate::query) fn whole(&self, candidate: Candidate<'v>) -> Rows<'v> {
+        let (segment, block) = candidate.place;
+        let place = self.segment(segment).map(|segment| SealedPlace {
+            cache: self.cache,
+            segment,
+            block,
+        });
+        let rows = Rows::all(candidate.block, self.cached(segment, block));
+        rows.at(place.filter(|place| place.segment.is_sealed()))
+    }
+
+    /// The levels that match, if only they decide which rows of a block of one source do, according to its footer.
+    pub(in crate::query) fn levels_alone(&self, candidate: Candidate<'_>) -> Option<LevelSet> {
+        let summary = candidate.block.summary();
+        let is_visible = self.ids.start <= summary.ids.start && summary.ids.end <= self.ids.end;
+        let segment = self.segment(candidate.place.0)?;
+        let name = |source: u32| segment.sources().get(source as usize);
+        let of_leaf = |leaf: &Expression| footer_cover(leaf, summary, name);
+        match Residue::of(self.expression, &of_leaf) {
+            Residue::Leaf(Expression::Level(levels)) => {
+                Some(*levels).filter(|_| is_visible && summary.source.is_some())
+            }
+            _ => None,
+        }
+    }
+
     /// The rows that match, evaluated from the cheapest column to the most expensive.
     pub(in crate::query) fn select(
         &self,
@@ -246,9 +283,8 @@ impl<'v> QueryPlan<'v> {
         scratch: &mut SearchScratch,
     ) -> Result<Rows<'v>, Error> {
         let block = candidate.block;
-        let (segment, index) = candidate.place;
         let summary = block.summary();
-        let Some(plan) = self.segments.get(segment) else {
+        let Some(plan) = self.segments.get(candidate.place.0) else {
             return Ok(Rows::none(block));
         };
         let names = plan.segment.sources();
@@ -264,13 +300,7 @@ impl<'v> QueryPlan<'v> {
         if matches!(residue, Residue::Nothing) {
             return Ok(Rows::none(block));
         }
-        let kept_at = Some(SealedPlace {
-            cache: self.cache,
-            segment: plan.segment,
-            block: index,
-        });
-        let kept_at = kept_at.filter(|_| plan.segment.is_sealed());
-        let mut rows = Rows::all(block, self.cached(segment, index)).at(kept_at);
+        let mut rows = self.whole(candidate);
         if summary.ids.start < self.ids.start || self.ids.end < summary.ids.end {
             rows.clip_ids(&self.ids)?;
         }

@@ -112,6 +112,18 @@ impl EncodedStream {
         }
     }
 
+    /// Adds what `write` appends, which need not be copied if it is not compressed. Each call should add much.
+    pub(in crate::server) fn write_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        match self {
+            Self::Plain(out) => write(out),
+            Self::Gzip(_) => {
+                let mut text = Vec::new();
+                write(&mut text);
+                self.write(&text);
+            }
+        }
+    }
+
     /// Takes the bytes that can be sent.
     pub(in crate::server) fn take(&mut self) -> Vec<u8> {
         match self {

@@ -4,6 +4,7 @@ use crate::record::{Level, Metadata};
 use crate::store::error::Error;
 use crate::store::format::batch;
 use crate::store::format::layout::Column;
+use crate::store::format::metadata::json;
 use crate::time::Micros;
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -132,8 +133,23 @@ impl MetadataColumn {
     /// # Panics
     /// If there is no such row.
     pub fn get(&self, row: usize) -> Result<Metadata, Error> {
-        batch::decode_metadata(self.bytes(row))
-            .ok_or_else(|| Error::corrupt(&self.path, self.offset, Column::Metadata.name()))
+        batch::decode_metadata(self.bytes(row)).ok_or_else(|| self.corrupt())
+    }
+
+    /// Appends the metadata of a row as JSON, byte for byte as [`Self::get`] and `serde_json` give it. After an error nothing is
+    /// appended.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn write_json(&self, row: usize, out: &mut Vec<u8>) -> Result<(), Error> {
+        json::write(self.bytes(row), out).ok_or_else(|| self.corrupt())
+    }
+
+    fn corrupt(&self) -> Error {
+        Error::corrupt(&self.path, self.offset, Column::Metadata.name())
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::http::client::get;
 use crate::http::server::{Server, TOKEN, error, ids, numbered, record};
 use serde_json::json;
-use vmlog::record::Level;
+use vmlog::record::{Level, Record, Source};
 use vmlog::server;
 use vmlog::store;
+use vmlog::time::Micros;
 
 // --- pages
 
@@ -377,6 +378,40 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
         .read_to_end(&mut body)
         .expect("gzip");
     body
+}
+
+#[test]
+fn export_has_the_same_json_as_a_single_record() {
+    let mut server = Server::start();
+    let metadata = serde_json::json!({
+        "": "", "a\"b": "\\ \u{7f} \u{2028} \u{1f600}", "deep": {"z": [1, -1, {"y": null}], "a": {}},
+        "float": 0.1, "large": 1e300, "max": u64::MAX, "min": i64::MIN, "no": false, "whole": 1.0, "yes": true, "zero": -0.0,
+    });
+    let records = [
+        "plain",
+        "",
+        "a \"quote\" and \\",
+        "\u{0}\u{1f}\n\r\t\u{8}\u{c}",
+        "\u{e4}\u{4e2d}\u{1f600}",
+    ];
+    let records = (0..).zip(records).map(|(number, message)| Record {
+        timestamp: Micros::new(1_771_338_615_000_000 + number),
+        source: Source::new("docker", "a\"b"),
+        level: Level::ALL[usize::try_from(number).expect("small") % 4],
+        message: message.to_owned(),
+        metadata: serde_json::from_value(if number % 2 == 0 {
+            metadata.clone()
+        } else {
+            serde_json::json!({})
+        })
+        .expect("metadata"),
+    });
+    server.write(records);
+    let one_by_one: String = (1..=5)
+        .map(|id| server.get(&format!("/logs/{id}")).send().text().to_owned() + "\n")
+        .collect();
+    let export = server.get("/logs/export?format=jsonl").send();
+    assert_eq!(export.text(), one_by_one);
 }
 
 #[test]

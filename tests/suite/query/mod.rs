@@ -6,6 +6,7 @@ pub(crate) mod fields;
 pub(crate) mod live;
 pub(crate) mod pages;
 pub(crate) mod runs;
+pub(crate) mod stream;
 
 use crate::support::question::Question;
 use crate::support::seeded::Rng;

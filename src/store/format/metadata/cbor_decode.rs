@@ -41,7 +41,7 @@ pub(in crate::store) fn decode_pairs(
 
 /// The upper three bits of the first byte of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Major {
+pub(super) enum Major {
     Unsigned,
     Negative,
     Text,
@@ -102,7 +102,7 @@ impl<'a> CborReader<'a> {
     }
 
     /// The head of an item: its major type, the lower five bits, and the argument.
-    fn head(&mut self) -> Option<(Major, u8, u64)> {
+    pub(super) fn head(&mut self) -> Option<(Major, u8, u64)> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         let major = match first >> 5 {
@@ -163,7 +163,7 @@ impl<'a> CborReader<'a> {
         Some(pairs)
     }
 
-    fn key(&mut self) -> Option<&'a str> {
+    pub(super) fn key(&mut self) -> Option<&'a str> {
         let (Major::Text, _, length) = self.head()? else {
             return None;
         };
@@ -193,12 +193,12 @@ impl<'a> CborReader<'a> {
     }
 
     /// A count of items, each of which takes at least a byte.
-    fn possible(&self, count: u64) -> Option<usize> {
+    pub(super) fn possible(&self, count: u64) -> Option<usize> {
         let count = usize::try_from(count).ok()?;
         (count <= self.rest.len()).then_some(count)
     }
 
-    fn text(&mut self, length: u64) -> Option<&'a str> {
+    pub(super) fn text(&mut self, length: u64) -> Option<&'a str> {
         let (text, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.rest = rest;
         str::from_utf8(text).ok()
@@ -206,7 +206,7 @@ impl<'a> CborReader<'a> {
 }
 
 /// A value of major type 7: a constant, or a float with the bits of `argument`.
-fn simple(info: u8, argument: u64) -> Option<Value> {
+pub(super) fn simple(info: u8, argument: u64) -> Option<Value> {
     let float = match info {
         20 => return Some(Value::Bool(false)),
         21 => return Some(Value::Bool(true)),

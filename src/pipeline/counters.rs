@@ -34,6 +34,8 @@ pub(crate) struct Collected {
     /// The time of the newest record, in microseconds.
     newest: AtomicI64,
     reached: Mutex<BTreeMap<String, u64>>,
+    /// Whether its lane sleeps, with everything sent that it has read.
+    sleeps: AtomicBool,
     /// The running call of its lane.
     pub(super) call: SourceCall,
 }
@@ -62,6 +64,29 @@ pub(crate) struct CollectorCount {
     pub(crate) is_running: bool,
     /// The progress in each origin, in its own unit.
     pub(crate) reached: BTreeMap<String, u64>,
+}
+
+impl Collected {
+    /// Runs a sleep of the lane, which has sent everything that it has read.
+    pub(super) fn sleep<T>(&self, sleep: impl FnOnce() -> T) -> T {
+        /// Ends the sleep, also after a panic.
+        struct Asleep<'a>(&'a AtomicBool);
+
+        impl Drop for Asleep<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::SeqCst);
+            }
+        }
+
+        self.sleeps.store(true, Ordering::SeqCst);
+        let _asleep = Asleep(&self.sleeps);
+        sleep()
+    }
+
+    /// Whether its lane sleeps. If it does after the stop was requested, it ends when it wakes, without another read.
+    pub(super) fn sleeps(&self) -> bool {
+        self.sleeps.load(Ordering::SeqCst)
+    }
 }
 
 impl Counters {

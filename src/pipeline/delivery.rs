@@ -5,7 +5,8 @@ use crate::collect::Batch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An item of the queue.
+/// An item of the queue. Without content it wakes the writer.
+#[derive(Default)]
 pub(super) struct Delivery {
     pub(super) batch: Batch,
     /// The collectors of the records.

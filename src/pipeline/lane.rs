@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The sleep of a collector while no client tails. An inotify event wakes it earlier, and a stop is noticed in time.
+/// The sleep of a collector while no client tails. An inotify event wakes it earlier, and a stop does not wait for it.
 const SLEEP: Duration = Duration::from_millis(250);
 
 /// The sleep while a client tails: journald notifies up to 250 ms late, so poll.
@@ -149,7 +149,7 @@ impl Lane {
     /// `None` if the pipeline stops first: a hanging source is never handed over.
     fn receive(&self, handover: &Receiver<Handover>) -> Option<Handover> {
         while !self.shared.stopping() {
-            match handover.recv_timeout(NAP) {
+            match self.collected.sleep(|| handover.recv_timeout(NAP)) {
                 Ok(handover) => return Some(handover),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -189,11 +189,12 @@ impl Lane {
             }
             if idle {
                 let has_subscribers = self.shared.has_subscribers();
-                collector.wait(if has_subscribers {
+                let sleep = if has_subscribers {
                     SLEEP_WITH_SUBSCRIBERS
                 } else {
                     SLEEP
-                });
+                };
+                self.collected.sleep(|| collector.wait(sleep));
             }
         }
         LaneEnd::Stopped
@@ -254,7 +255,7 @@ impl Lane {
     fn sleep_while(&self, condition: impl Fn() -> bool, at_most: Duration) {
         let mut slept = Duration::ZERO;
         while condition() && slept < at_most && !self.shared.stopping() {
-            thread::sleep(NAP);
+            self.collected.sleep(|| thread::sleep(NAP));
             slept += NAP;
         }
     }

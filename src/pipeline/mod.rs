@@ -23,6 +23,7 @@ use crate::record::Record;
 use crate::redact::Redactor;
 use crate::store;
 use crate::store::Store;
+use counters::Collected;
 pub(crate) use counters::{CollectorCount, Counters};
 use delivery::Delivery;
 use history::History;
@@ -33,6 +34,7 @@ use starting::Starting;
 use state::PipelineState;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::thread::JoinHandle;
@@ -45,14 +47,16 @@ use writer::StoreWriter;
 const QUEUE_BATCHES: usize = 2;
 
 /// The interval at which a stop checks whether a collector has ended.
-const STOP_LOOK_EVERY: Duration = Duration::from_millis(5);
+const STOP_LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The running threads.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     shared: Arc<PipelineState>,
     history: JoinHandle<()>,
-    lanes: Vec<JoinHandle<()>>,
+    lanes: Vec<(JoinHandle<()>, Arc<Collected>)>,
+    /// Wakes the writer at the stop.
+    sender: SyncSender<Delivery>,
     writer: JoinHandle<Result<(), store::Error>>,
     timeouts: SourceTimeouts,
 }
@@ -64,7 +68,7 @@ pub(crate) struct Stopper(Arc<PipelineState>);
 impl Stopper {
     /// Collectors end after their current read, the writer after it has written what they sent.
     pub(crate) fn stop(&self) {
-        self.0.stop.store(true, Ordering::Relaxed);
+        self.0.stop.store(true, Ordering::SeqCst);
     }
 }
 
@@ -111,8 +115,7 @@ impl Pipeline {
                 records: first,
                 ..Batch::default()
             },
-            shares: vec![],
-            in_flight: None,
+            ..Delivery::default()
         });
         let (ended, when_ended) = oneshot::channel();
         let writer = StoreWriter::new(store, redactor, options, receiver, Arc::clone(&shared), tap);
@@ -129,14 +132,15 @@ impl Pipeline {
             let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone(), retry);
             let (giver, handover) = mpsc::channel();
             starting.push(Starting::new(name.clone(), build, &lane, giver));
-            lanes.push(
-                thread::Builder::new()
-                    .name(name)
-                    .spawn(move || lane.run(&handover))?,
-            );
+            let collected = lane.collected();
+            let thread = thread::Builder::new()
+                .name(name)
+                .spawn(move || lane.run(&handover))?;
+            lanes.push((thread, collected));
         }
         let answer_max = options.timeouts.answer;
-        let history = History::new(Arc::clone(&shared), sender, starting, answer_max);
+        let of_history = sender.clone();
+        let history = History::new(Arc::clone(&shared), of_history, starting, answer_max);
         let history = thread::Builder::new()
             .name("history".into())
             .spawn(move || history.run())?;
@@ -145,6 +149,7 @@ impl Pipeline {
                 shared,
                 history,
                 lanes,
+                sender,
                 writer,
                 timeouts: options.timeouts,
             },
@@ -162,26 +167,37 @@ impl Pipeline {
         self.shared.counters.clone()
     }
 
-    /// Stops the collectors, writes and syncs what they have read, and closes the store. Does not wait for a collector whose source hangs.
+    /// Stops the collectors, writes and syncs what they have read, and closes the store. Does not wait for a collector that sleeps, which
+    /// would take up to a quarter of a second, nor for one whose source hangs.
     pub(crate) fn finish(self) -> Result<(), store::Error> {
         self.stopper().stop();
-        let begun = Instant::now();
-        for lane in std::iter::once(self.history).chain(self.lanes) {
-            while !lane.is_finished() && begun.elapsed() < self.timeouts.stop {
-                thread::sleep(STOP_LOOK_EVERY);
-            }
-            if lane.is_finished() {
-                // panics of a collector are caught inside its thread
-                let _ = lane.join();
-            } else {
-                let name = lane.thread().name().unwrap_or_default().to_owned();
-                tracing::warn!("collector {name} does not stop: its source does not respond");
-            }
+        let until = Instant::now() + self.timeouts.stop;
+        end(self.history, until, || false);
+        for (lane, collected) in self.lanes {
+            end(lane, until, || collected.sleeps());
         }
         self.shared.is_abandoned.store(true, Ordering::Release);
+        // With a full queue the writer is awake.
+        let _ = self.sender.try_send(Delivery::default());
         self.writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// Waits until a thread has ended or may be left alone, but no longer than `until`.
+fn end(thread: JoinHandle<()>, until: Instant, may_be_left: impl Fn() -> bool) {
+    while !thread.is_finished() && !may_be_left() {
+        if Instant::now() >= until {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            tracing::warn!("collector {name} does not stop: its source does not respond");
+            return;
+        }
+        thread::sleep(STOP_LOOK_EVERY);
+    }
+    if thread.is_finished() {
+        // panics of a collector are caught inside its thread
+        let _ = thread.join();
     }
 }
 
@@ -1004,6 +1020,57 @@ mod tests {
             "{:?}",
             begin.elapsed()
         );
+    }
+
+    /// Reads three records, and then sleeps until the sender is dropped.
+    struct Sleeper {
+        has_read: bool,
+        woken: mpsc::Receiver<()>,
+    }
+
+    impl Collector for Sleeper {
+        fn name(&self) -> &'static str {
+            "sleeper"
+        }
+
+        fn read(&mut self, batch: &mut Batch) -> Result<(), crate::collect::Error> {
+            if !std::mem::replace(&mut self.has_read, true) {
+                batch.records.extend((0..3).map(numbered));
+            }
+            Ok(())
+        }
+
+        fn wait(&mut self, _: Duration) {
+            let _ = self.woken.recv();
+        }
+    }
+
+    #[test]
+    fn a_stop_does_not_wait_for_a_collector_that_sleeps() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let (wake, woken) = mpsc::channel();
+        let mut sleeper = Some(Sleeper {
+            has_read: false,
+            woken,
+        });
+        let build: Build = Box::new(move |_| Box::new(sleeper.take().unwrap()));
+        let collectors = vec![("sleeper".to_owned(), build)];
+        let live = Live::new(10, Id(1));
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        let begin = Instant::now();
+        let limit = Duration::from_secs(30);
+        while reader.view().ids().end < 4 && begin.elapsed() < limit {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // The stop timeout is a minute.
+        pipeline.finish().unwrap();
+        assert!(begin.elapsed() < limit, "{:?}", begin.elapsed());
+        let stored = messages(&open(root.path()), "file:numbers");
+        assert_eq!(stored, ["0", "1", "2"]);
+        drop(wake);
     }
 
     #[test]

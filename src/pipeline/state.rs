@@ -20,7 +20,7 @@ pub(super) struct PipelineState {
 
 impl PipelineState {
     pub(super) fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_abandoned(&self) -> bool {

@@ -172,8 +172,13 @@ impl StoreWriter {
             .since
             .map(|since| since + self.options.flush_after);
         let until = flush_at.map_or(self.maintenance_at, |at| at.min(self.maintenance_at));
-        self.receiver
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
+        let timeout = if self.shared.is_abandoned() {
+            // no more than what is in the queue
+            Duration::ZERO
+        } else {
+            until.saturating_duration_since(Instant::now())
+        };
+        self.receiver.recv_timeout(timeout)
     }
 
     fn take(&mut self, delivery: Delivery) {

@@ -1,6 +1,7 @@
 //! Counts over time: how many records of each level, or of each kind of source, in every bucket of a range.
 
 use crate::query::error::Error;
+use crate::query::expression::levels::LevelSet;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::cache::BlockCache;
@@ -11,6 +12,7 @@ use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::scan::scale::Scale;
 use crate::query::sources::warnings;
+use crate::query::text::search::SearchScratch;
 use crate::record::Level;
 use crate::store::{self, View};
 use crate::time::Micros;
@@ -105,18 +107,7 @@ pub fn histogram(
     let outcome = run_scan(
         plan.candidates(Ranking::default(), None),
         budget,
-        |candidate, scratch| {
-            let mut rows = plan.select(candidate, scratch)?;
-            let outside = counting.leave_out(candidate, &mut rows)?;
-            Ok(BlockResult {
-                scanned: rows.scanned(),
-                value: Counted {
-                    segment: candidate.place.0,
-                    counts: counting.block(candidate, rows)?,
-                    outside,
-                },
-            })
-        },
+        |candidate, scratch| counting.count(candidate, scratch),
         &mut totals,
     )?;
     let outside = totals.outside;
@@ -174,8 +165,21 @@ enum BucketCounts {
 struct Counted {
     segment: usize,
     counts: BucketCounts,
+    /// The levels that count, if records are counted by level.
+    levels: LevelSet,
     /// Rows that are in no bucket.
     outside: u64,
+}
+
+impl Counted {
+    fn none(candidate: Candidate<'_>) -> Self {
+        Self {
+            segment: candidate.place.0,
+            counts: BucketCounts::Groups(Arc::default()),
+            levels: LevelSet::ALL,
+            outside: 0,
+        }
+    }
 }
 
 /// How blocks are counted.
@@ -188,17 +192,56 @@ struct Counting<'p> {
     cache: &'p BlockCache,
 }
 
-impl Counting<'_> {
+impl<'p> Counting<'p> {
+    /// Counts the matching rows of a block.
+    fn count(
+        &self,
+        candidate: Candidate<'p>,
+        scratch: &mut SearchScratch,
+    ) -> Result<BlockResult<Counted>, store::Error> {
+        if let Some(levels) = self.levels_alone(candidate) {
+            let rows = self.plan.whole(candidate);
+            return Ok(BlockResult {
+                scanned: rows.scanned(),
+                value: Counted {
+                    levels,
+                    counts: self.block(candidate, rows)?,
+                    ..Counted::none(candidate)
+                },
+            });
+        }
+        let mut rows = self.plan.select(candidate, scratch)?;
+        let outside = self.leave_out(candidate, &mut rows)?;
+        Ok(BlockResult {
+            scanned: rows.scanned(),
+            value: Counted {
+                counts: self.block(candidate, rows)?,
+                outside,
+                ..Counted::none(candidate)
+            },
+        })
+    }
+
+    /// The levels that match, if only they decide which rows of a block do: all rows are counted by level, which is kept for the next
+    /// question.
+    fn levels_alone(&self, candidate: Candidate<'_>) -> Option<LevelSet> {
+        let is_by_level = self.by == Grouping::Level && self.contains(candidate);
+        self.plan.levels_alone(candidate).filter(|_| is_by_level)
+    }
+
+    /// Whether all rows of a block are in a bucket.
+    fn contains(&self, candidate: Candidate<'_>) -> bool {
+        let of_block = &candidate.block.summary().times;
+        self.times.contains(of_block.start()) && self.times.contains(of_block.end())
+    }
+
     /// Removes the rows that are in no bucket, and returns their number.
     fn leave_out(
         &self,
         candidate: Candidate<'_>,
         rows: &mut Rows<'_>,
     ) -> Result<u64, store::Error> {
-        let of_block = &candidate.block.summary().times;
-        let are_inside =
-            self.times.contains(of_block.start()) && self.times.contains(of_block.end());
-        if rows.is_empty() || are_inside {
+        if rows.is_empty() || self.contains(candidate) {
             return Ok(0);
         }
         let before = rows.len();
@@ -397,27 +440,32 @@ impl Sink<Counted> for HistogramTotals<'_> {
         let Counted {
             segment,
             counts,
+            levels: matching,
             outside,
         } = counted;
+        let counts_group = |group: u32| {
+            let level = Level::from_index(group as usize);
+            matching == LevelSet::ALL || level.is_some_and(|level| matching.contains(level))
+        };
         self.outside += outside;
         match counts {
             BucketCounts::OneBucket {
                 bucket,
                 levels,
                 source,
-            } => match (self.by, source) {
-                (Grouping::Source, Some(source)) => {
+            } => {
+                if let (Grouping::Source, Some(source)) = (self.by, source) {
                     let rows = levels.iter().map(|count| u64::from(*count)).sum();
                     self.add(segment, source, bucket, rows);
-                }
-                _ => {
-                    for (group, count) in (0..).zip(levels) {
+                } else {
+                    let groups = (0..).zip(levels);
+                    for (group, count) in groups.filter(|(group, _)| counts_group(*group)) {
                         self.add(segment, group, bucket, count.into());
                     }
                 }
-            },
+            }
             BucketCounts::Groups(groups) => {
-                for part in groups.iter() {
+                for part in groups.iter().filter(|part| counts_group(part.group)) {
                     let Some(totals) = self.of(segment, part.group) else {
                         continue;
                     };

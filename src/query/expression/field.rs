@@ -80,14 +80,39 @@ impl FieldCondition {
         }
     }
 
-    /// The text that the encoded form of each matching value has.
-    pub(in crate::query) fn value_needle(&self) -> Option<&str> {
-        match &self.test {
-            FieldTest::Equals(value) => is_only_of_strings(value, false).then_some(value),
-            FieldTest::Prefix(value) => is_only_of_strings(value, true).then_some(value),
-            FieldTest::Exists | FieldTest::Contains(_) | FieldTest::Compare(..) => None,
+    /// What the encoded form of each matching value has.
+    pub(in crate::query) fn value_needle(&self) -> Option<ValueNeedle<'_>> {
+        let (text, is_prefix) = match &self.test {
+            FieldTest::Equals(text) => (text, false),
+            FieldTest::Prefix(text) => (text, true),
+            FieldTest::Exists | FieldTest::Contains(_) | FieldTest::Compare(..) => return None,
+        };
+        if is_only_of_strings(text, is_prefix) {
+            return Some(ValueNeedle::Text(text));
         }
+        let number = text.parse::<u64>().ok()?;
+        // "007" is equal to no number
+        (!is_prefix && number.to_string() == **text)
+            .then(|| ValueNeedle::TextOrNumber(text, encoded_number(number)))
     }
+}
+
+/// Bytes of the encoded form of a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::query) enum ValueNeedle<'e> {
+    /// Those of a string.
+    Text(&'e str),
+    /// Those of a string, or of a whole number.
+    TextOrNumber(&'e str, Vec<u8>),
+}
+
+/// The bytes that every encoding of a whole number in CBOR has: it ends with its big-endian bytes, without zeros at the beginning. A
+/// number below 24 may be part of the first byte, which is then equal to it.
+fn encoded_number(number: u64) -> Vec<u8> {
+    let mut bytes = number.to_le_bytes().to_vec();
+    while bytes.len() > 1 && bytes.pop_if(|byte| *byte == 0).is_some() {}
+    bytes.reverse();
+    bytes
 }
 
 impl FieldTest {
@@ -129,6 +154,45 @@ mod tests {
         let metadata = json!({"status": 500, "took": "1.5s", "tags": ["a", "bc"], "http": {"path": "/api/x"}, "none": null});
         let metadata: Metadata = serde_json::from_value(metadata).unwrap();
         FieldCondition::new(key, test).matches(&metadata)
+    }
+
+    #[test]
+    fn needle_of_a_number_is_in_every_encoding_of_it() {
+        for number in [0, 5, 23, 24, 77, 255, 256, 2_077, 65_536, 1 << 40, u64::MAX] {
+            let equals = FieldCondition::new("k", FieldTest::Equals(number.to_string().into()));
+            let Some(ValueNeedle::TextOrNumber(text, needle)) = equals.value_needle() else {
+                panic!("{number} has a needle");
+            };
+            assert_eq!(text, number.to_string());
+            let mut bytes = number.to_le_bytes();
+            bytes.reverse();
+            let mut encodings = vec![[&[0x1b][..], &bytes].concat()];
+            for (head, length) in [(0x1a, 4), (0x19, 2), (0x18, 1)] {
+                if bytes[..8 - length].iter().all(|byte| *byte == 0) {
+                    encodings.push([&[head][..], &bytes[8 - length..]].concat());
+                }
+            }
+            if number < 24 {
+                encodings.push(vec![bytes[7]]);
+            }
+            for encoding in encodings {
+                let mut windows = encoding.windows(needle.len());
+                assert!(
+                    windows.any(|window| window == needle),
+                    "{number} as {encoding:02x?}"
+                );
+            }
+        }
+        for text in ["007", "-5", "1.0", "1e3", "true", "18446744073709551616"] {
+            let equals = FieldCondition::new("k", FieldTest::Equals(text.into()));
+            let needle = equals.value_needle();
+            assert!(
+                !matches!(needle, Some(ValueNeedle::TextOrNumber(..))),
+                "{text}"
+            );
+        }
+        let prefix = FieldCondition::new("k", FieldTest::Prefix("77".into()));
+        assert_eq!(prefix.value_needle(), None);
     }
 
     #[test]

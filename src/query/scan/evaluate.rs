@@ -19,11 +19,7 @@ pub(in crate::query) fn evaluate(
         return Ok(());
     }
     if residue.is_of_metadata() {
-        return rows.retain_metadata(
-            &MetadataNeed::of(residue),
-            |metadata| matches_metadata(residue, metadata),
-            scratch,
-        );
+        return evaluate_metadata(residue, rows, scratch);
     }
     match residue {
         Residue::Everything => Ok(()),
@@ -43,6 +39,25 @@ pub(in crate::query) fn evaluate(
     }
 }
 
+/// Keeps the rows whose metadata matches.
+fn evaluate_metadata(
+    residue: &Residue<'_>,
+    rows: &mut Rows<'_>,
+    scratch: &mut SearchScratch,
+) -> Result<(), Error> {
+    let key = match residue {
+        Residue::Leaf(Expression::Values(search)) => search.values_key(),
+        _ => None,
+    };
+    rows.retain_known(key, |rows| {
+        rows.retain_metadata(
+            &MetadataNeed::of(residue),
+            |metadata| matches_metadata(residue, metadata),
+            scratch,
+        )
+    })
+}
+
 /// Each part narrows what the cheaper ones left. The parts that only the metadata decides are evaluated together, so that each
 /// metadata is decoded once.
 fn evaluate_all(
@@ -58,8 +73,10 @@ fn evaluate_all(
             return Ok(());
         }
     }
-    if of_metadata.is_empty() {
-        return Ok(());
+    match of_metadata.as_slice() {
+        [] => return Ok(()),
+        [part] => return evaluate_metadata(part, rows, scratch),
+        _ => {}
     }
     let needs = of_metadata.iter().map(|part| MetadataNeed::of(part));
     rows.retain_metadata(
@@ -97,15 +114,19 @@ fn evaluate_any(
     }
     rows.set_kept(open);
     if !of_metadata.is_empty() && !rows.is_empty() {
-        let needs = of_metadata.iter().map(|part| MetadataNeed::of(part));
-        rows.retain_metadata(
-            &MetadataNeed::Any(needs.collect()),
-            |metadata| {
-                let mut parts = of_metadata.iter();
-                parts.any(|part| matches_metadata(part, metadata))
-            },
-            scratch,
-        )?;
+        if let [part] = of_metadata.as_slice() {
+            evaluate_metadata(part, rows, scratch)?;
+        } else {
+            let needs = of_metadata.iter().map(|part| MetadataNeed::of(part));
+            rows.retain_metadata(
+                &MetadataNeed::Any(needs.collect()),
+                |metadata| {
+                    let mut parts = of_metadata.iter();
+                    parts.any(|part| matches_metadata(part, metadata))
+                },
+                scratch,
+            )?;
+        }
         matched = merged(&matched, &rows.indexes());
     }
     rows.keep_only(matched);

@@ -1,12 +1,12 @@
-//! Where texts were found in the messages of sealed blocks, kept from question to question: a page, its histogram and both again some
-//! seconds later look for the same text, and a sealed block never changes.
+//! Where texts were found in the messages and in the metadata of sealed blocks, kept from question to question: a page, its histogram and
+//! both again some seconds later look for the same text, and a sealed block never changes.
 
 use crate::query::text::search::TextKey;
 use crate::store::Segment;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-/// Memory of all answers: ten texts in a million records.
+/// Memory of all answers: ten texts in the messages of a million records, or five in their metadata too.
 const BYTES_MAX: usize = 2 << 20;
 /// The overhead of an answer.
 const ANSWER_BYTES: usize = 96;

@@ -1,6 +1,7 @@
 //! What encoded metadata needs to match: the texts by which it is ruled out without being decoded.
 
 use crate::query::expression::Expression;
+use crate::query::expression::field::ValueNeedle;
 use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::scan::residue::Residue;
 use crate::query::text::search::common;
@@ -46,10 +47,15 @@ impl<'e> MetadataNeed<'e> {
             Expression::Values(search) => Self::Text(search),
             Expression::Field(condition) => {
                 let key = Self::bytes(key_needle(condition.key()));
-                match condition.value_needle() {
-                    Some(value) => Self::All(vec![key, Self::bytes(value)]),
-                    None => key,
-                }
+                let value = match condition.value_needle() {
+                    None => return key,
+                    Some(ValueNeedle::Text(text)) => Self::bytes(text),
+                    Some(ValueNeedle::TextOrNumber(text, number)) => {
+                        let number = Finder::new(&number).into_owned();
+                        Self::Any(vec![Self::bytes(text), Self::Bytes(Box::new(number))])
+                    }
+                };
+                Self::All(vec![key, value])
             }
             _ => Self::Unknown,
         }

@@ -4,7 +4,7 @@ use crate::query::expression::values;
 use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::found;
 use crate::query::scan::need::MetadataNeed;
-use crate::query::text::search::{Search, SearchScratch, common};
+use crate::query::text::search::{Search, SearchScratch, TextKey, common};
 use crate::record::{Level, Metadata};
 use crate::store::{Block, Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
@@ -212,13 +212,21 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// Keeps the rows whose message matches. Where a plain text was found in a whole sealed block is known for the next question.
+    /// Keeps the rows whose message matches.
     pub(in crate::query) fn retain_found(
         &mut self,
         search: &Search,
         scratch: &mut SearchScratch,
     ) -> Result<(), Error> {
-        let place = self.kept_at.and_then(|place| Some((place, search.key()?)));
+        self.retain_known(search.key(), |rows| rows.search_messages(search, scratch))
+    }
+
+    /// Keeps the rows that `search` keeps. Where a plain text was found in a whole sealed block is known for the next question.
+    pub(in crate::query) fn retain_known(
+        &mut self,
+        key: Option<TextKey>,
+        search: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Some((
             SealedPlace {
                 cache,
@@ -226,9 +234,9 @@ impl<'v> Rows<'v> {
                 block,
             },
             key,
-        )) = place
+        )) = self.kept_at.zip(key)
         else {
-            return self.search_messages(search, scratch);
+            return search(self);
         };
         let known = cache.found().get(&key, segment, block);
         if let Some(bits) = known {
@@ -239,7 +247,7 @@ impl<'v> Rows<'v> {
             return Ok(());
         }
         let is_whole = self.is_whole();
-        self.search_messages(search, scratch)?;
+        search(self)?;
         if let Some(kept) = self.kept.as_deref().filter(|_| is_whole) {
             let rows = self.block.summary().rows;
             cache.found().put(key, segment, block, kept, rows);

@@ -63,11 +63,13 @@ pub enum SearchError {
     TooLarge,
 }
 
-/// A plain text to look for, as a key: equal keys are found in the same messages.
+/// A plain text to look for, as a key: equal keys are found in the same rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::query) struct TextKey {
     needle: Box<[u8]>,
     case: Case,
+    /// Whether it is looked for in the values of the metadata, not in the message.
+    is_of_values: bool,
 }
 
 /// Memory that a scan reuses from block to block.
@@ -206,9 +208,19 @@ impl Search {
             Matcher::Text(text) => Some(TextKey {
                 needle: text.finder.needle().into(),
                 case: text.case,
+                is_of_values: false,
             }),
             Matcher::Regex(_) => None,
         }
+    }
+
+    /// As [`Self::key`], for the values of the metadata.
+    pub(in crate::query) fn values_key(&self) -> Option<TextKey> {
+        let key = self.key()?;
+        Some(TextKey {
+            is_of_values: true,
+            ..key
+        })
     }
 
     /// A plain text that everything that matches holds.

@@ -149,19 +149,61 @@ pub(in crate::store) fn unzigzag(value: u64) -> i64 {
 }
 
 /// Compresses chunks with one context.
-pub(in crate::store) struct Compressor(zstd::bulk::Compressor<'static>);
+pub(in crate::store) struct Compressor {
+    context: zstd::bulk::Compressor<'static>,
+    level: i32,
+    /// The level for messages, once it is known.
+    message_level: Option<i32>,
+}
 
 impl Compressor {
     pub(in crate::store) fn new() -> io::Result<Self> {
-        zstd::bulk::Compressor::new(LEVEL).map(Self)
+        Ok(Self {
+            context: zstd::bulk::Compressor::new(LEVEL)?,
+            level: LEVEL,
+            message_level: None,
+        })
+    }
+
+    /// As [`Self::append`], for messages. The level that makes the first of them shorter is used for all others.
+    pub(in crate::store) fn append_messages(
+        &mut self,
+        raw: &[u8],
+        out: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        if raw.len() < TRIED_BYTES_MIN && self.message_level.is_none() {
+            return self.append(raw, out);
+        }
+        if let Some(level) = self.message_level {
+            return self.append_at(level, raw, out);
+        }
+        let mut other = vec![];
+        let length = self.append_at(LEVEL, raw, out)?;
+        let other_length = self.append_at(MESSAGE_LEVEL, raw, &mut other)?;
+        if other_length >= length {
+            self.message_level = Some(LEVEL);
+            return Ok(length);
+        }
+        self.message_level = Some(MESSAGE_LEVEL);
+        out.truncate(out.len() - length);
+        out.append(&mut other);
+        Ok(other_length)
     }
 
     /// Appends `raw` to `out`, compressed if that is shorter. Returns the stored length, which is that of `raw` if it is not.
     pub(in crate::store) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
+        self.append_at(LEVEL, raw, out)
+    }
+
+    fn append_at(&mut self, level: i32, raw: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
+        if self.level != level {
+            self.context.set_compression_level(level)?;
+            self.level = level;
+        }
         let start = out.len();
         out.resize(start + zstd::zstd_safe::compress_bound(raw.len()), 0);
         let (_, room) = out.split_at_mut(start);
-        let length = self.0.compress_to_buffer(raw, room)?;
+        let length = self.context.compress_to_buffer(raw, room)?;
         if length < raw.len() {
             out.truncate(start + length);
             return Ok(length);
@@ -209,6 +251,10 @@ pub(in crate::store) fn decompress_frame(stored: &[u8], raw_length: usize) -> Op
 
 /// Level 3 would save less than 2 % of the size and cost a third of the speed.
 pub(in crate::store) const LEVEL: i32 = 1;
+/// The other level for messages. It is about as fast, and makes them from a fifth longer to a tenth shorter.
+const MESSAGE_LEVEL: i32 = 2;
+/// This many bytes of messages show which level is better.
+const TRIED_BYTES_MIN: usize = 64 << 10;
 /// The limit of zstd: a block of 128 KiB of one repeated byte takes four bytes. A greater ratio is invalid and would cost memory.
 pub(in crate::store) const RATIO_MAX: usize = 1 << 15;
 
@@ -229,6 +275,41 @@ mod tests {
         assert_eq!(varints(&out, 6), None, "bytes are missing");
         assert_eq!(varints(&[0xff; 10], 1), None, "more than 64 bits");
         assert_eq!(varints(&[], usize::MAX), None);
+    }
+
+    #[test]
+    fn messages_are_compressed_at_the_level_that_suits_the_first() {
+        let repeated = "GET /index.html HTTP/1.1 200 from 10.0.0.1\n".repeat(3_000);
+        let mut number = 1_u64;
+        let words = (0..40_000).map(|_| {
+            number = number
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            ["timeout ", "packet ", "index ", "stream "][usize::try_from(number >> 62).unwrap()]
+        });
+        for text in [repeated, words.collect()] {
+            let mut compressor = Compressor::new().unwrap();
+            let mut lengths = [LEVEL, MESSAGE_LEVEL].map(|level| {
+                let mut out = vec![];
+                compressor
+                    .append_at(level, text.as_bytes(), &mut out)
+                    .unwrap()
+            });
+            let mut out = b"before".to_vec();
+            for _ in 0..2 {
+                let start = out.len();
+                let length = compressor
+                    .append_messages(text.as_bytes(), &mut out)
+                    .unwrap();
+                assert_eq!(length, out.len() - start);
+                let stored = &out[start..];
+                let raw = decompress(stored, text.len()).unwrap();
+                assert!(raw == text.as_bytes());
+                lengths.sort_unstable();
+                assert_eq!(length, lengths[0]);
+            }
+            assert!(out.starts_with(b"before"));
+        }
     }
 
     #[test]

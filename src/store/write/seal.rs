@@ -17,6 +17,7 @@ use crate::store::format::layout::{COLUMNS, FileKind, Header, VERSION};
 use crate::store::format::metadata::by_key;
 use crate::store::read::active::ActiveSegment;
 use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::vec;
@@ -275,7 +276,7 @@ impl Sealer {
             self.encoded(|raw| raw.extend(block.levels().map(|level| level as u8)))?,
             self.encoded(|raw| put_numbers(raw, block.message_lengths()))?,
             self.encoded(|raw| put_numbers(raw, block.metadata_lengths()))?,
-            self.compressed(block.messages())?,
+            self.compressed_with(block.messages(), Compressor::append_messages)?,
             self.compressed(by_key.unwrap_or_else(|| block.metadata()))?,
         ];
         self.output.append(&self.tools.stored)?;
@@ -297,13 +298,20 @@ impl Sealer {
 
     /// Appends a compressed column; the offset counts from the first column.
     fn compressed(&mut self, raw: &[u8]) -> Result<StoredChunk, Error> {
+        self.compressed_with(raw, Compressor::append)
+    }
+
+    fn compressed_with(
+        &mut self,
+        raw: &[u8],
+        append: impl FnOnce(&mut Compressor, &[u8], &mut Vec<u8>) -> io::Result<usize>,
+    ) -> Result<StoredChunk, Error> {
         let Tools {
             compressor, stored, ..
         } = &mut self.tools;
         let start = stored.len();
-        let length = compressor
-            .append(raw, stored)
-            .map_err(Error::io("compress", &self.output.path))?;
+        let length =
+            append(compressor, raw, stored).map_err(Error::io("compress", &self.output.path))?;
         Ok(StoredChunk {
             offset: start as u64,
             stored: saturated(length),

@@ -3,6 +3,7 @@
 use crate::cli::failure::Failure;
 use crate::collect::{is_wild, paths_of_pattern};
 use crate::journal::{EntryMatches, JournalOptions, Namespaces};
+use crate::opening;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
@@ -40,10 +41,22 @@ impl Sources {
             files: self.files.clone(),
             namespaces: self.namespaces.clone(),
             matches,
+            open_files_max: open_files_max(),
             ..JournalOptions::default()
         }
     }
 }
+
+/// Half of the files that this process may open at most.
+fn open_files_max() -> usize {
+    let limit = opening::raise_descriptor_limit() / 2;
+    usize::try_from(limit)
+        .unwrap_or(OPEN_FILES_MAX)
+        .min(OPEN_FILES_MAX)
+}
+
+/// Journals of several years. Each open file takes a few KiB.
+const OPEN_FILES_MAX: usize = 8_192;
 
 /// Checks that a named path exists, because an empty result would look as if nothing had been logged.
 fn named(flag: &str, path: &str) -> Result<PathBuf, Failure> {

@@ -2,7 +2,6 @@
 
 use super::journal::Failed;
 use super::journal::Journal;
-use super::journal::OPEN_FILES_MAX;
 use super::ledger::Ledger;
 use super::member::StreamFile;
 use super::options::Seek;
@@ -25,6 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+/// Maximum number of boots whose machine is kept; those of others are looked up in each file.
+const MACHINES_MAX: usize = 1_024;
 /// Without notices the directories are listed at this interval, because notices get lost on network file systems.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
 /// This many of the files that may grow are checked every time, busy or not: a machine has one for the system, and
@@ -363,11 +364,19 @@ impl Journal {
             let last = member.last_readable(&mut problems).map(|last| last.cursor);
             last.map(|last| (last.boot_id, last.monotonic, last.realtime))
         };
-        let tail = tail.map(|(boot, monotonic, realtime)| FileTail {
-            machine: member.machine(boot, &mut problems),
-            boot,
-            monotonic,
-            realtime,
+        let tail = tail.map(|(boot, monotonic, realtime)| {
+            let of = (header.machine_id, boot);
+            let known = self.machines.get(&of).copied();
+            let machine = known.unwrap_or_else(|| member.machine(boot, &mut problems));
+            if self.machines.len() < MACHINES_MAX {
+                self.machines.insert(of, machine);
+            }
+            FileTail {
+                machine,
+                boot,
+                monotonic,
+                realtime,
+            }
         });
         if let Some(tail) = tail {
             self.boots.add(tail);
@@ -470,6 +479,7 @@ impl Journal {
                     member.seek_realtime(time, &mut problems);
                     self.skipped = self.skipped.saturating_add(member.position);
                 }
+                (Seek::Resume, None) if since_boots.is_empty() => member.go_to(0),
                 (Seek::Resume, since) => {
                     let is_skipped = |entry: &Cursor| match since_boots.get(&entry.boot_id) {
                         Some(from) => entry.monotonic < *from,
@@ -489,7 +499,7 @@ impl Journal {
     }
 
     fn bound_open_files(&mut self) {
-        if self.held.files() > OPEN_FILES_MAX {
+        if self.held.files() > self.options.open_files_max {
             self.close_some();
         }
     }
@@ -515,6 +525,7 @@ impl Journal {
             }
             *self.item_problems() = problems;
             self.tell(index);
+            self.bound_open_files();
         }
     }
 }

@@ -24,9 +24,11 @@ use crate::journal::filter::matches::EntryMatches;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::error::Problem;
+use crate::journal::format::id::Id128;
 use crate::journal::format::layout::HELD_BYTES_MAX;
 use std::cmp::Ordering;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -35,9 +37,6 @@ use std::time::Instant;
 
 /// Maximum number of positions kept for origins without files: each boot may leave some, and a file may come back.
 const POSITIONS_MAX: usize = 1_024;
-/// Archived files beyond this number are closed until they are read: a process may often have no more than 1,024 open
-/// files.
-pub(crate) const OPEN_FILES_MAX: usize = 256;
 /// Journal files and directories as one ordered stream.
 ///
 /// [`next`](Self::next) and [`previous`](Self::previous) return the neighbours of the entry returned last, as
@@ -71,6 +70,8 @@ pub struct Journal {
     pub(crate) volatile_origins: bool,
     pub(crate) ledgers: Vec<(String, Ledger)>,
     pub(crate) boots: Boots,
+    /// The machine of each boot, in files with this machine in their header: most files of a machine are of few boots.
+    pub(crate) machines: HashMap<(Id128, Id128), Id128>,
     pub(crate) problems: Problems,
     pub(crate) watch: Option<JournalWatch>,
     /// Notices were requested, successfully or not.
@@ -147,6 +148,7 @@ impl Journal {
             origins,
             ledgers: Vec::new(),
             boots: Boots::default(),
+            machines: HashMap::new(),
             problems: Problems::default(),
             watch: None,
             watched: false,
@@ -407,7 +409,7 @@ impl Journal {
             _ => self.order.len(),
         };
         self.order.insert(at, index);
-        if self.held.files() > OPEN_FILES_MAX {
+        if self.held.files() > self.options.open_files_max {
             self.close_some();
         }
         if self.held.bytes() > HELD_BYTES_MAX {
@@ -417,7 +419,10 @@ impl Journal {
 
     /// Closes most of the archived files, except those whose entries come next.
     pub(crate) fn close_some(&mut self) {
-        let far = self.order.len().saturating_sub(OPEN_FILES_MAX / 4);
+        let far = self
+            .order
+            .len()
+            .saturating_sub(self.options.open_files_max / 4);
         let near = self.order.get(far..).unwrap_or_default();
         for (index, member) in self.members.iter_mut().enumerate() {
             if member.name.archived && !near.contains(&index) && self.emitted != Some(index) {

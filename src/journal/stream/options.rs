@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The default number of files that are open at a time.
+const OPEN_FILES_MAX: usize = 256;
+
 /// How often the counts of entries are read during a wait: shorter than a person notices, at the cost of a few system
 /// calls.
 const POLL: Duration = Duration::from_millis(20);
@@ -45,6 +48,9 @@ pub struct JournalOptions {
     pub field_bytes_max: usize,
     /// How often [`wait`](crate::journal::Journal::wait) checks files without a notice of a change.
     pub poll: Duration,
+    /// Archived files beyond this number are closed until they are read. The default is 256, since a process may often have no more
+    /// than 1,024 open files; opening files again takes most of the time where there are more.
+    pub open_files_max: usize,
 }
 
 impl Default for JournalOptions {
@@ -60,6 +66,7 @@ impl Default for JournalOptions {
             fields: None,
             field_bytes_max: FIELD_BYTES_MAX,
             poll: POLL,
+            open_files_max: OPEN_FILES_MAX,
         }
     }
 }

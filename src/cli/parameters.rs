@@ -154,6 +154,12 @@ fn text_arguments() -> Vec<Arg> {
         )
         .action(ArgAction::Append)
         .allow_hyphen_values(true),
+        long("pattern", "TEMPLATE", "Messages like this line of `vmlog patterns`, such as 'took <num> ms'")
+            .action(ArgAction::Append)
+            .allow_hyphen_values(true),
+        long("exclude-pattern", "TEMPLATE", "All other messages")
+            .action(ArgAction::Append)
+            .allow_hyphen_values(true),
         long("pid", "PID", "Output of this process"),
     ]
 }
@@ -210,8 +216,14 @@ pub(super) fn filter(
 ) -> Result<Parameters, Failure> {
     let mut parameters = Parameters::new();
     add_sources(&mut parameters, matches);
-    let conditions = matches.get_many::<String>("where").into_iter().flatten();
-    parameters.extend(conditions.map(|value| ("where".to_owned(), value.clone())));
+    for (argument, name) in [
+        ("where", "where"),
+        ("pattern", "pattern"),
+        ("exclude-pattern", "pattern.exclude"),
+    ] {
+        let values = matches.get_many::<String>(argument).into_iter().flatten();
+        parameters.extend(values.map(|value| (name.to_owned(), value.clone())));
+    }
     for name in ["level", "levels", "pid"] {
         add(&mut parameters, name, given(matches, name));
     }

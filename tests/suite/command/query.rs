@@ -64,6 +64,29 @@ pub(crate) fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> St
 }
 
 #[test]
+fn a_listed_pattern_opens_or_excludes_its_records() {
+    let mut store = TestStore::new(100_000);
+    let messages = ["took 5 ms", "took 71 ms", "the end", "took long"];
+    store.append(
+        messages
+            .map(|message| record("docker:web", Level::Info, message))
+            .to_vec(),
+    );
+    let root = store.path();
+    let patterns = printed(vmlog(&["patterns", "--store"]).arg(&root).arg("--json"));
+    let patterns: serde_json::Value = serde_json::from_str(&patterns).unwrap();
+    let template = patterns["patterns"][0]["template"].as_str().unwrap();
+    let shown = |arguments: &[&str]| printed(query(&root, arguments).args(["-o", "cat"]));
+    assert_eq!(shown(&["--pattern", template]), "took 5 ms\ntook 71 ms\n");
+    assert_eq!(
+        shown(&["--exclude-pattern", template]),
+        "the end\ntook long\n"
+    );
+    let both = ["--pattern", "took <*>", "--exclude-pattern", template];
+    assert_eq!(shown(&both), "took long\n");
+}
+
+#[test]
 fn the_newest_records_are_last_and_a_filter_applies() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(250));

@@ -9,6 +9,10 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::util::syntax;
+use regex_syntax::hir::Hir;
+use regex_syntax::hir::HirKind;
+use regex_syntax::hir::literal::ExtractKind;
+use regex_syntax::hir::literal::Extractor;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -20,6 +24,17 @@ const AUTOMATON_BYTES_MAX: usize = 32 << 20;
 #[derive(Debug)]
 pub(in crate::redact) struct Prefix {
     pattern: Cow<'static, str>,
+    /// The alternatives of the pattern if each begins with a literal, otherwise the pattern.
+    alternatives: OnceLock<Vec<Alternative>>,
+}
+
+/// One alternative of a pattern. It is compiled when the text has its beginning: the pattern of the commands has one for each command,
+/// and a machine runs few of them.
+#[derive(Debug)]
+struct Alternative {
+    /// Texts of which each match begins with one. Empty for any.
+    starts: Vec<Vec<u8>>,
+    tree: Hir,
     automaton: OnceLock<Box<dense::DFA<Vec<u32>>>>,
 }
 
@@ -29,12 +44,13 @@ impl Prefix {
         let pattern = pattern.into();
         Self {
             pattern,
-            automaton: OnceLock::new(),
+            alternatives: OnceLock::new(),
         }
     }
 
-    fn automaton(&self) -> &dense::DFA<Vec<u32>> {
-        self.automaton.get_or_init(|| compiled(&self.pattern))
+    fn alternatives(&self) -> &[Alternative] {
+        self.alternatives
+            .get_or_init(|| Alternative::all_of(parsed(&self.pattern)))
     }
 
     /// The end of the match that starts at `start`. A search that reaches a place in the same state as the last long one is not read
@@ -45,6 +61,72 @@ impl Prefix {
         start: usize,
         memo: &mut SearchMemo,
     ) -> Option<usize> {
+        let mut alternatives = self.alternatives().iter().enumerate();
+        alternatives.find_map(|(place, alternative)| {
+            if !alternative.may_start(text, start) {
+                return None;
+            }
+            alternative.end_after(text, start, memo.of(place)?)
+        })
+    }
+
+    /// The end of the match that starts at `start`.
+    pub(in crate::redact) fn end(&self, text: &[u8], start: usize) -> Option<usize> {
+        if start > text.len() {
+            return None;
+        }
+        let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+        let likely = self.alternatives().iter();
+        let mut likely = likely.filter(|alternative| alternative.may_start(text, start));
+        likely.find_map(|alternative| {
+            // the search fails only on look-around, which is not used here
+            let end = alternative.automaton().try_search_fwd(&input);
+            Some(end.ok().flatten()?.offset())
+        })
+    }
+}
+
+impl Alternative {
+    /// Splits a pattern into alternatives, of which the first that matches counts.
+    fn all_of(tree: Hir) -> Vec<Self> {
+        let whole = |tree| Self {
+            starts: Vec::new(),
+            tree,
+            automaton: OnceLock::new(),
+        };
+        let HirKind::Alternation(trees) = tree.kind() else {
+            return vec![whole(tree)];
+        };
+        let mut extractor = Extractor::new();
+        extractor.kind(ExtractKind::Prefix);
+        let alternatives = trees.iter().map(|tree| {
+            let seq = extractor.extract(tree);
+            let starts = seq
+                .literals()?
+                .iter()
+                .map(|start| start.as_bytes().to_vec());
+            let starts: Vec<_> = starts.collect();
+            let is_known = !starts.is_empty() && starts.iter().all(|start| start.len() > 1);
+            is_known.then(|| Self {
+                starts,
+                ..whole(tree.clone())
+            })
+        });
+        let alternatives: Option<Vec<_>> = alternatives.collect();
+        alternatives.unwrap_or_else(|| vec![whole(tree)])
+    }
+
+    /// Whether a match may start here.
+    fn may_start(&self, text: &[u8], start: usize) -> bool {
+        let rest = text.get(start..).unwrap_or_default();
+        self.starts.is_empty() || self.starts.iter().any(|known| rest.starts_with(known))
+    }
+
+    fn automaton(&self) -> &dense::DFA<Vec<u32>> {
+        self.automaton.get_or_init(|| compiled(&self.tree))
+    }
+
+    fn end_after(&self, text: &[u8], start: usize, memo: &mut AutomatonSearch) -> Option<usize> {
         let automaton = self.automaton();
         let config = start::Config::new().anchored(Anchored::Yes);
         // it fails only on look-around, which is not used here
@@ -61,8 +143,8 @@ impl Prefix {
                 }
             }
             if at % SAMPLE_BYTES == 0 {
-                if memo.0.is_in(at, state) {
-                    return memo.0.end.filter(|&end| end > at).or(search.end);
+                if memo.is_in(at, state) {
+                    return memo.end.filter(|&end| end > at).or(search.end);
                 }
                 search.note(at, state);
             }
@@ -73,17 +155,6 @@ impl Prefix {
         }
         memo.keep(search, text.len().saturating_sub(start))
     }
-
-    /// The end of the match that starts at `start`.
-    pub(in crate::redact) fn end(&self, text: &[u8], start: usize) -> Option<usize> {
-        if start > text.len() {
-            return None;
-        }
-        let input = Input::new(text).range(start..).anchored(Anchored::Yes);
-        // the search fails only on look-around, which is not used here
-        let end = self.automaton().try_search_fwd(&input).ok().flatten()?;
-        Some(end.offset())
-    }
 }
 
 /// The number of bytes between two places at which the state of a search is noted.
@@ -92,9 +163,19 @@ const SAMPLE_BYTES: usize = 16;
 /// The maximum number of changes of the state that are noted: room for a command with its arguments.
 const CHANGES_MAX: usize = 64;
 
-/// The last long search of a pattern in a text.
+/// The last long search of each alternative of a pattern in a text.
 #[derive(Debug, Default)]
-pub(in crate::redact) struct SearchMemo(AutomatonSearch);
+pub(in crate::redact) struct SearchMemo(Vec<AutomatonSearch>);
+
+impl SearchMemo {
+    /// The last long search of the alternative at this place in the pattern.
+    fn of(&mut self, place: usize) -> Option<&mut AutomatonSearch> {
+        if self.0.len() <= place {
+            self.0.resize_with(place + 1, AutomatonSearch::default);
+        }
+        self.0.get_mut(place)
+    }
+}
 
 /// A search of a pattern.
 #[derive(Debug, Default)]
@@ -129,35 +210,51 @@ impl AutomatonSearch {
             self.last = at;
         }
     }
-}
 
-impl SearchMemo {
     /// Remembers a search that read this many bytes, if it is a long one, and returns its result.
-    fn keep(&mut self, search: AutomatonSearch, length: usize) -> Option<usize> {
+    fn keep(&mut self, search: Self, length: usize) -> Option<usize> {
         /// A shorter search takes less time than it takes to remember it.
         const LENGTH_MIN: usize = 64;
         let end = search.end;
         if length >= LENGTH_MIN {
-            self.0 = search;
+            *self = search;
         }
         end
     }
+}
+
+/// The syntax of all patterns.
+fn syntax() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false)
 }
 
 #[expect(
     clippy::expect_used,
     reason = "the patterns are constants of the rule table, and a test compiles each of them"
 )]
-fn compiled(pattern: &str) -> Box<dense::DFA<Vec<u32>>> {
+fn parsed(pattern: &str) -> Hir {
+    syntax::parse_with(pattern, &syntax()).expect("a rule's pattern is a regular expression")
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants of the rule table, and a test compiles each of them"
+)]
+fn compiled(tree: &Hir) -> Box<dense::DFA<Vec<u32>>> {
+    let nfa = thompson::Config::new()
+        .utf8(false)
+        .which_captures(thompson::WhichCaptures::None);
+    let nfa = thompson::Compiler::new()
+        .configure(nfa)
+        .build_from_hir(tree)
+        .expect("a rule's pattern compiles");
     let automaton = dense::Builder::new()
         .configure(
             dense::Config::new()
                 .start_kind(StartKind::Anchored)
                 .determinize_size_limit(Some(AUTOMATON_BYTES_MAX)),
         )
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .thompson(thompson::Config::new().utf8(false))
-        .build(pattern)
+        .build_from_nfa(&nfa)
         .expect("a rule's pattern compiles");
     Box::new(automaton)
 }
@@ -180,9 +277,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_search_with_memory_finds_the_same(
-            text in "(a\\.|a|b| |[a-c.]{1,90}| b){0,30}", starts in prop::collection::vec(0usize..400, 1..40), pattern in 0usize..4,
+            text in "(a\\.|a|b| |[a-c.]{1,90}| b){0,30}", starts in prop::collection::vec(0usize..400, 1..40), pattern in 0usize..5,
         ) {
-            let patterns = ["a\\.[^ ]+[ ]+", "[a-c]+(?:b|\\z)", "a(?: [^ ]+){0,3}? b", "a\\.(?:[^ ]+|[^.]+\\.)"];
+            let patterns = ["a\\.[^ ]+[ ]+", "[a-c]+(?:b|\\z)", "a(?: [^ ]+){0,3}? b", "a\\.(?:[^ ]+|[^.]+\\.)", "ab[^ ]*c|a\\.[^ ]+ |b a|ab[^.]+"];
             let prefix = Prefix::new(patterns[pattern]);
             let mut memo = SearchMemo::default();
             for start in starts {
@@ -203,11 +300,13 @@ mod tests {
                 for pattern in [token.head, token.secret] {
                     let prefix = Prefix::new(pattern);
                     assert!(
-                        prefix.automaton.get().is_none(),
+                        prefix.alternatives.get().is_none(),
                         "nothing is compiled early"
                     );
                     assert_eq!(prefix.end(b"", 1), None);
-                    assert!(prefix.automaton().memory_usage() > 0, "{}", rule.id);
+                    for alternative in prefix.alternatives() {
+                        assert!(alternative.automaton().memory_usage() > 0, "{}", rule.id);
+                    }
                     count += 1;
                 }
             }

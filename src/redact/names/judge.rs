@@ -38,11 +38,8 @@ impl Judge {
                 !worth::is_random(value) && !worth::is_uuid(value)
             }
             Strength::Token if !self.flag => spares_token(value, worth::is_plain),
-            Strength::Credential if link.colon && !in_quotes && prose::is_ordinary_word(value) => {
-                true
-            }
             _ if in_quotes => link.is_space() && !worth::is_likely_secret(value) && !self.flag,
-            _ => self.spares_bare(value, link),
+            _ => self.spares_strong(value, link, || worth::is_likely_secret(value)),
         }
     }
 
@@ -56,11 +53,14 @@ impl Judge {
     ) -> bool {
         let value = text.get(range.clone()).unwrap_or_default();
         let is_weak = matches!(self.strength, Strength::Key | Strength::Token) && !self.flag;
-        if self.strict || !link.is_guess && !is_weak {
-            return self.spares(value, link, false);
+        if self.strict {
+            return false;
         }
         if prose::is_no_value(value) || is_selector(value) {
             return true;
+        }
+        if !link.is_guess && !is_weak {
+            return self.spares_strong(value, link, || segments.is_likely_secret(text, range));
         }
         if link.is_guess {
             return worth::is_reference(value)
@@ -96,9 +96,17 @@ impl Judge {
     }
 
     /// Whether a bare value after a strong name is not a secret but a word of prose, punctuation, or a number of one or two digits.
-    fn spares_bare(&self, value: &[u8], link: &Link) -> bool {
+    fn spares_strong(
+        &self,
+        value: &[u8],
+        link: &Link,
+        is_likely_secret: impl FnOnce() -> bool,
+    ) -> bool {
         /// Fewer characters than this, without a letter or digit, are punctuation.
         const SIGNS_MIN: usize = 4;
+        if self.strength == Strength::Credential && link.colon && prose::is_ordinary_word(value) {
+            return true;
+        }
         let signs_only = !value
             .iter()
             .any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
@@ -120,7 +128,7 @@ impl Judge {
             || is_count
             || prose::is_ordinary_word(value)
             || prose::is_follower(value)
-            || !worth::is_likely_secret(value) && !is_short_mix(value)
+            || !is_likely_secret() && !is_short_mix(value)
     }
 }
 

@@ -361,7 +361,7 @@ fn structured(
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
             let is_key = judge.strength == Strength::Key && !judge.strict;
-            if is_key || judge.is_weak() && !holds_random(text, start) {
+            if is_key || judge.is_weak() && !memo.values.lists.hold_random(text, start) {
                 return None;
             }
             let end = closing_bracket(text, start);
@@ -388,15 +388,6 @@ fn structured(
         start..end,
         if escaped { MaskForm::Bare } else { form },
     )
-}
-
-/// Whether a list or object that starts here holds something random near its start.
-fn holds_random(text: &[u8], start: usize) -> bool {
-    const LOOKED_AT_MAX: usize = 256;
-    let rest = text.get(start..).unwrap_or_default();
-    let near = rest.get(..LOOKED_AT_MAX).unwrap_or(rest);
-    near.split(|byte| matches!(byte, b'"' | b'\'' | b'}' | b']'))
-        .any(worth::is_random)
 }
 
 /// The end of a bare value after a quoted name: at the end of a JSON value, or at white space.

@@ -100,7 +100,10 @@ impl Alternative {
         let mut extractor = Extractor::new();
         extractor.kind(ExtractKind::Prefix);
         let alternatives = trees.iter().map(|tree| {
-            let seq = extractor.extract(tree);
+            let mut seq = extractor.extract(tree);
+            // a few bytes tell them apart, and a word in either case would have many beginnings
+            seq.keep_first_bytes(START_BYTES);
+            seq.dedup();
             let starts = seq
                 .literals()?
                 .iter()
@@ -156,6 +159,9 @@ impl Alternative {
         memo.keep(search, text.len().saturating_sub(start))
     }
 }
+
+/// The number of bytes by which the beginnings of alternatives are told apart.
+const START_BYTES: usize = 3;
 
 /// The number of bytes between two places at which the state of a search is noted.
 const SAMPLE_BYTES: usize = 16;

@@ -45,23 +45,60 @@ pub(super) fn is_likely(secret: &[u8]) -> bool {
     worth::is_likely_secret(secret)
 }
 
+/// The run of bytes of a token that was read last in a text: a token may contain a literal many times.
+#[derive(Debug, Default)]
+pub(in crate::redact) struct TokenRun {
+    /// The start of the run before a position up to which the text was read.
+    before: (usize, usize),
+    /// The part of the run after a literal that was read.
+    after: Range<usize>,
+}
+
+impl TokenRun {
+    /// The number of bytes before `end` that belong to a token.
+    fn before(&mut self, text: &[u8], end: usize) -> usize {
+        let (mut start, read) = self.before;
+        if end < read {
+            (start, self.before.1) = (0, 0);
+        }
+        let unread = text.get(self.before.1..end).unwrap_or_default();
+        if let Some(last) = unread.iter().rposition(|&byte| !is_of_token(byte)) {
+            start = self.before.1 + last + 1;
+        }
+        self.before = (start, end);
+        end - start
+    }
+
+    /// The number of bytes from `start` on that belong to a token, or are `~`.
+    fn after(&mut self, text: &[u8], start: usize) -> usize {
+        if !self.after.contains(&start) {
+            let rest = text.get(start..).unwrap_or_default();
+            let ends_it = |&byte: &u8| !is_of_token(byte) && byte != b'~';
+            let length = rest.iter().position(ends_it).unwrap_or(rest.len());
+            self.after = start..start + length;
+        }
+        self.after.end - start
+    }
+}
+
+fn is_of_token(byte: u8) -> bool {
+    is_token_byte(byte) || byte == b'.'
+}
+
 /// The token that contains a literal.
 pub(in crate::redact) fn around(
     text: &[u8],
     literal: Range<usize>,
-    before_min: usize,
-    after_min: usize,
+    (before_min, after_min): (usize, usize),
+    run: &mut TokenRun,
 ) -> Option<Range<usize>> {
     const LENGTH_MAX: usize = 256;
-    let belongs = |byte: &&u8| is_token_byte(**byte) || **byte == b'.';
-    let before = text.get(..literal.start)?.iter().rev().take(LENGTH_MAX);
-    let before = before.take_while(belongs).count();
-    let after = text.get(literal.end..)?.iter().take(LENGTH_MAX);
-    let after = after
-        .take_while(|byte| belongs(byte) || **byte == b'~')
-        .count();
-    (before >= before_min && after >= after_min)
-        .then_some(literal.start - before..literal.end + after)
+    let before = run.before(text, literal.start).min(LENGTH_MAX);
+    if before < before_min {
+        return None;
+    }
+    let after = run.after(text, literal.end).min(LENGTH_MAX);
+    (after >= after_min).then_some(literal.start - before..literal.end + after)
 }
 
 /// A match with a digit. A random secret of this length has one; words joined by hyphens do not.
@@ -277,6 +314,7 @@ fn word_printed(text: &[u8]) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn distinguishes_user_and_password_from_words() {
@@ -334,5 +372,27 @@ mod tests {
                 && is_not_mapping(b"8080")
                 && is_not_mapping(b"a:1")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_around_literals_are_found_as_without_memory(
+            text in "(7q~|[a-z.]{1,9}|[A-Z0-9_-]{1,300}|~| ){0,20}", starts in prop::collection::vec(0usize..900, 1..30), is_sorted: bool,
+        ) {
+            let text = text.as_bytes();
+            let mut starts: Vec<_> = starts.iter().map(|start| start % (text.len() + 1)).collect();
+            if is_sorted {
+                starts.sort_unstable();
+            }
+            let mut run = TokenRun::default();
+            for start in starts {
+                let end = text.len().min(start + 3);
+                let before = text[..start].iter().rev().take(256).take_while(|byte| is_of_token(**byte)).count();
+                let is_after = |byte: &&u8| is_of_token(**byte) || **byte == b'~';
+                let after = text[end..].iter().take(256).take_while(is_after).count();
+                let expected = (before >= 3 && after >= 30).then_some(start - before..end + after);
+                prop_assert_eq!(around(text, start..end, (3, 30), &mut run), expected);
+            }
+        }
     }
 }

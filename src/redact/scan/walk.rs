@@ -13,6 +13,7 @@ use crate::redact::rules::rule::Rule;
 use crate::redact::rules::rule::Shape;
 use crate::redact::rules::rule::Token;
 use crate::redact::rules::shape;
+use crate::redact::rules::shape::TokenRun;
 use crate::redact::rules::shape::WordStart;
 use crate::redact::rules::url;
 use crate::redact::rules::url::Ahead;
@@ -89,6 +90,7 @@ pub(super) struct TextWalk<'a> {
     reaches: Vec<RuleReach>,
     names: NameMemo,
     words: WordStart,
+    token: TokenRun,
     /// A position after which no private key ends, if known.
     without_end: Option<usize>,
     /// The end of the last private key. Literals inside it are skipped.
@@ -111,6 +113,7 @@ impl<'a> TextWalk<'a> {
             reaches: Vec::new(),
             names: NameMemo::default(),
             words: WordStart::default(),
+            token: TokenRun::default(),
             without_end: None,
             key_end: 0,
             addresses: Ahead::default(),
@@ -163,9 +166,12 @@ impl<'a> TextWalk<'a> {
                 }
                 is_secret.then_some((range, MaskForm::Bare))
             }),
-            RuleMatcher::Inside(before, after) => {
-                bare(shape::around(text, literal, *before, *after))
-            }
+            RuleMatcher::Inside(before, after) => bare(shape::around(
+                text,
+                literal,
+                (*before, *after),
+                &mut self.token,
+            )),
         };
         if let Some((range, form)) = found {
             match compiled.matcher {

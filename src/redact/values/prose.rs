@@ -280,50 +280,47 @@ pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
 
 /// Whether the text ends in one of [`NO_NAMES`].
 pub(in crate::redact) fn is_no_name(text: &[u8]) -> bool {
-    const TRIPLES: u64 = triples_of_ends(NO_NAMES);
-    ends_in_one_of(text, NO_NAMES, TRIPLES)
+    static ENDS: [u64; NO_NAMES.len()] = ends_of(NO_NAMES);
+    ends_in_one_of(text, NO_NAMES, &ENDS)
 }
 
 /// Whether the text ends in one of [`NO_NAMES_BEFORE_SPACE`].
 pub(in crate::redact) fn is_no_name_before_space(text: &[u8]) -> bool {
-    const TRIPLES: u64 = triples_of_ends(NO_NAMES_BEFORE_SPACE);
-    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE, TRIPLES)
+    static ENDS: [u64; NO_NAMES_BEFORE_SPACE.len()] = ends_of(NO_NAMES_BEFORE_SPACE);
+    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE, &ENDS)
 }
 
 /// No word that a text is searched for at its end is shorter.
 const END: usize = 5;
 
-/// A bit for the first three of the last [`END`] bytes of each word; several triples share one.
-const fn triples_of_ends(words: &[&str]) -> u64 {
-    let mut triples = 0;
-    let mut rest = words;
-    while let [word, after @ ..] = rest {
-        assert!(word.len() >= END, "a shorter word is never found");
-        if let [.., first, second, third, _, _] = word.as_bytes() {
-            triples |= triple_of_end(*first, *second, *third);
+/// The last [`END`] bytes of each word as a number.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+const fn ends_of<const WORDS: usize>(words: &[&str]) -> [u64; WORDS] {
+    let mut ends = [0; WORDS];
+    let mut place = 0;
+    while place < WORDS {
+        match words[place].as_bytes().last_chunk() {
+            Some(end) => ends[place] = number_of(*end),
+            None => panic!("a shorter word is never found"),
         }
-        rest = after;
+        place += 1;
     }
-    triples
+    ends
 }
 
-const fn triple_of_end(first: u8, second: u8, third: u8) -> u64 {
-    1 << ((4 * first as u32 + 2 * second as u32 + third as u32) & 63)
+/// Bytes as a number, which is compared at once.
+const fn number_of([a, b, c, d, e]: [u8; END]) -> u64 {
+    u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
 }
 
-/// Whether the text ends in one of the words, of which [`triples_of_ends`] are known.
-fn ends_in_one_of(text: &[u8], words: &[&str], triples: u64) -> bool {
+/// Whether the text ends in one of the words, of which the ends are known.
+fn ends_in_one_of(text: &[u8], words: &[&str], ends: &[u64]) -> bool {
     let Some(last) = text.last_chunk::<END>() else {
         return false;
     };
-    let last = last.map(|byte| byte.to_ascii_lowercase());
-    if triples & triple_of_end(last[0], last[1], last[2]) == 0 {
-        return false;
-    }
-    let words = words
-        .iter()
-        .filter(|word| word.as_bytes().last_chunk() == Some(&last));
-    words.into_iter().any(|word| {
+    let last = number_of(last.map(|byte| byte.to_ascii_lowercase()));
+    let words = words.iter().zip(ends).filter(|(_, end)| **end == last);
+    words.into_iter().any(|(word, _)| {
         let start = text.len().saturating_sub(word.len());
         text.get(start..)
             .is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))

@@ -281,7 +281,7 @@ pub(in crate::redact) struct SegmentMemo {
     known: VecDeque<TextRun>,
     /// The part of the text that was read. It ends at the end of a run.
     read: Range<usize>,
-    /// The value that was judged last: several rules judge the same one.
+    /// The value that was judged last: several rules judge the same one, and a repeated text has the same bytes there.
     last: Option<(Range<usize>, ValueFacts)>,
 }
 
@@ -340,7 +340,7 @@ impl SegmentMemo {
 
     fn facts(&mut self, text: &[u8], near: Range<usize>) -> ValueFacts {
         if let Some((known, facts)) = &self.last
-            && *known == near
+            && (*known == near || text.get(known.clone()) == text.get(near.clone()))
         {
             return *facts;
         }

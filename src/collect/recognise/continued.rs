@@ -2,7 +2,7 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
-use super::bytes::{ByteSet, says};
+use super::bytes::{ByteSet, may_say, says};
 use super::frames::{
     is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
     is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
@@ -284,7 +284,26 @@ impl EventKind {
     /// The kind of event that a line begins.
     fn of_head((line, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
-        if text.starts_with(b"Traceback (most recent call last)")
+        let is_report = may_report((text, bytes), stated);
+        let report = is_report.then(|| Self::of_report((text, bytes), stated));
+        if let Some(kind) = report.flatten() {
+            kind
+        } else if matches!(text, b"{" | b"[" | b"[{") {
+            Self::Object
+        } else if stated.is_some() && is_diagnostic_head(text) {
+            Self::Diagnostic
+        } else if bytes.is_none_or(level::may_name_exception)
+            && level::exception_name(text).is_some()
+        {
+            Self::Frames
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// The kind of a trace or a report that a line begins.
+    fn of_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> Option<Self> {
+        let kind = if text.starts_with(b"Traceback (most recent call last)")
             || stated == Some(Level::Error) && level::is_python_place(text.trim_ascii_start())
         {
             Self::Python
@@ -310,18 +329,38 @@ impl EventKind {
             }
         } else if kernel::begins(prefix::without_uptime(text), bytes) {
             Self::Kernel
-        } else if matches!(text, b"{" | b"[" | b"[{") {
-            Self::Object
-        } else if stated.is_some() && is_diagnostic_head(text) {
-            Self::Diagnostic
-        } else if bytes.is_none_or(level::may_name_exception)
-            && level::exception_name(text).is_some()
-        {
-            Self::Frames
         } else {
-            Self::Plain
-        }
+            return None;
+        };
+        Some(kind)
     }
+}
+
+/// Whether a line may begin a trace or a report: by its first bytes, or by what else is in it. Most lines begin none.
+fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> bool {
+    /// Those that are told by their beginning, apart from the kernel's.
+    static STARTS: Starts = Starts::new(&[
+        b"Traceback (most recent call last)",
+        b"Unhandled exception:",
+        b"==",
+        b"file:///",
+        b"node:internal/",
+        b"panic: ",
+        b"fatal error: ",
+        b"goroutine ",
+        b"SIG",
+        b"thread '",
+    ]);
+    let Some(bytes) = bytes else {
+        return true;
+    };
+    STARTS.may_begin(text)
+        || kernel::may_begin(text)
+        || text.starts_with(b"/") && text.last().is_some_and(u8::is_ascii_digit)
+        || stated == Some(Level::Error) && text.trim_ascii_start().starts_with(b"File \"")
+        || may_say!(bytes, b"Exception Group Traceback")
+        || may_say!(bytes, b"http: panic serving")
+        || may_say!(bytes, b" invoked oom-killer: ")
 }
 
 /// `panic: x`, `fatal error: x`, `goroutine 1 [running]:`, `SIGQUIT: quit`.

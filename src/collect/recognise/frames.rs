@@ -56,6 +56,31 @@ pub(super) fn is_node(line: &[u8]) -> bool {
         || level::exception_name(line).is_some()
 }
 
+/// Beginnings of frames that are not indented.
+static STARTS: Starts = Starts::new(&[
+    b"Caused by: ",
+    b"---> ",
+    b"--- End of ",
+    b"... ",
+    b"Stack trace:",
+    b"Require stack:",
+    b"<asynchronous suspension>",
+    b"future: <Task ",
+    b"PHP Stack trace:",
+    b"#0 ",
+    b"stack backtrace:",
+    b"Call Trace:",
+    b"[stacktrace]",
+    b"[previous exception] ",
+    b"stack traceback:",
+    b"CallStack (from HasCallStack):",
+    b"Last message: ",
+    b"Last message (from ",
+    b"State: %{",
+    b"\"}",
+    b"======= ",
+]);
+
 /// Frames that belong to a trace in any context. The bytes of the line may be known.
 pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     static INDENTED: Starts = Starts::new(&[
@@ -73,31 +98,11 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
         b"+ ",
         b"what(): ",
     ]);
-    static STARTS: Starts = Starts::new(&[
-        b"Caused by: ",
-        b"---> ",
-        b"--- End of ",
-        b"... ",
-        b"Stack trace:",
-        b"Require stack:",
-        b"<asynchronous suspension>",
-        b"future: <Task ",
-        b"PHP Stack trace:",
-        b"#0 ",
-        b"stack backtrace:",
-        b"Call Trace:",
-        b"[stacktrace]",
-        b"[previous exception] ",
-        b"stack traceback:",
-        b"CallStack (from HasCallStack):",
-        b"Last message: ",
-        b"Last message (from ",
-        b"State: %{",
-        b"\"}",
-        b"======= ",
-    ]);
     let text = line.trim_ascii_start();
     let is_indented = text.len() < line.len();
+    if !may_be_frame((text, bytes), is_indented) {
+        return false;
+    }
     let is_first = if is_indented {
         matches!(text, [b'#' | b'^', ..]) || INDENTED.begin(text)
     } else {
@@ -113,6 +118,18 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
         return true;
     }
     is_numbered(text)
+}
+
+/// Whether a line may be a frame: by its first bytes, or by what else is in it. Most lines are none.
+fn may_be_frame((text, bytes): (&[u8], Option<ByteSet>), is_indented: bool) -> bool {
+    let Some(bytes) = bytes else {
+        return true;
+    };
+    is_indented
+        || STARTS.may_begin(text)
+        || matches!(text, [b'#' | b'}' | b'L' | b'P' | b'R', ..])
+        || may_say!(bytes, b")[0x")
+        || may_say!(bytes, b".rb:")
 }
 
 /// Frames with numbers, of PHP (`#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`) and Dart (`#1      main (file:///a.dart:3:5)`).

@@ -3,22 +3,29 @@
 use super::bytes::{ByteSet, says};
 use super::words::{Starts, is_number, split_once};
 
+/// Beginnings of reports.
+static REPORTS: Starts = Starts::new(&[
+    b"BUG: ",
+    b"kernel BUG at ",
+    b"Oops",
+    b"general protection fault",
+    b"Unable to handle kernel",
+    b"WARNING: CPU: ",
+    b"INFO: task ",
+    b"watchdog: BUG",
+    b"rcu: INFO: ",
+    b"------------[ cut here ]",
+    b"Kernel panic",
+]);
+
+/// Whether the first bytes of a line, perhaps with the time since the boot, may begin a report.
+pub(crate) fn may_begin(line: &[u8]) -> bool {
+    REPORTS.may_begin(line) || matches!(line, [b'[', b' ' | b'0'..=b'9' | b'.' | b'\t', ..])
+}
+
 /// Whether a line begins a report. The bytes of the line may be known.
 pub(crate) fn begins(text: &[u8], bytes: Option<ByteSet>) -> bool {
-    static STARTS: Starts = Starts::new(&[
-        b"BUG: ",
-        b"kernel BUG at ",
-        b"Oops",
-        b"general protection fault",
-        b"Unable to handle kernel",
-        b"WARNING: CPU: ",
-        b"INFO: task ",
-        b"watchdog: BUG",
-        b"rcu: INFO: ",
-        b"------------[ cut here ]",
-        b"Kernel panic",
-    ]);
-    STARTS.begin(text) || says!(text, bytes, b" invoked oom-killer: ")
+    REPORTS.begin(text) || says!(text, bytes, b" invoked oom-killer: ")
 }
 
 /// Beginnings of lines in a report.

@@ -28,6 +28,7 @@ use crate::time::Micros;
 use bytes::{ByteSet, may_say};
 use continued::{LineEvent, LineHead};
 use jiff::tz::TimeZone;
+use level::KnownHead;
 use rules::{Rule, RuleSet};
 use std::borrow::Cow;
 use structured::Structured;
@@ -191,19 +192,20 @@ impl Recogniser {
         let head: &[u8] = if is_plain { line } else { &plain };
         let first = is_read.then(|| FirstStamp::of(head));
         let first = first.as_ref();
-        let of_text = |first| stamp::stated((head, bytes), first, context);
-        let time = first
+        let inner = prefix::strip(head, bytes);
+        let head_of_line = first.map(|first| KnownHead { first, inner });
+        let of_text = |known| stamp::stated((head, bytes), known, context);
+        let time = head_of_line
             .filter(|_| self.rules.has(Rule::Time))
             .and_then(of_text);
         let in_fields = || {
-            let inner = prefix::strip(head, bytes);
             let is_object = self.takes_apart && inner.len() < head.len() && inner.starts_with(b"{");
             let parts = is_object.then(|| Structured::read(inner, self.rules, context))??;
             parts.time.filter(|_| self.rules.has(Rule::Time))
         };
         Said {
             time: time.map(|(time, _)| time).or_else(in_fields),
-            level: level::stated(line, first.filter(|_| is_plain), bytes, self.rules),
+            level: level::stated(line, head_of_line.filter(|_| is_plain), bytes, self.rules),
             message: text::message(line, metadata),
             after_time: time.map(|(_, end)| end).filter(|_| is_plain),
             bytes,

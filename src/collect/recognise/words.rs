@@ -142,11 +142,15 @@ impl Starts {
 
     /// Whether `text` starts with one of the texts.
     pub(crate) fn begin(&self, text: &[u8]) -> bool {
-        let [first, second, ..] = text else {
-            return false;
-        };
-        self.pairs & Self::pair(*first, *second) != 0
-            && self.texts.iter().any(|start| text.starts_with(start))
+        self.may_begin(text) && self.texts.iter().any(|start| text.starts_with(start))
+    }
+
+    /// Whether the first two bytes of `text` may be those of one of the texts.
+    pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
+        match text {
+            [first, second, ..] => self.pairs & Self::pair(*first, *second) != 0,
+            _ => false,
+        }
     }
 }
 

@@ -301,7 +301,7 @@ const fn ends_of<const WORDS: usize>(words: &[&str]) -> [u64; WORDS] {
     while place < WORDS {
         match words[place].as_bytes().last_chunk() {
             Some(end) => ends[place] = number_of(*end),
-            None => panic!("a shorter word is never found"),
+            None => assert!(place > WORDS, "a shorter word is never found"),
         }
         place += 1;
     }
@@ -309,8 +309,11 @@ const fn ends_of<const WORDS: usize>(words: &[&str]) -> [u64; WORDS] {
 }
 
 /// Bytes as a number, which is compared at once.
-const fn number_of([a, b, c, d, e]: [u8; END]) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
+const fn number_of(end: [u8; END]) -> u64 {
+    let mut bytes = [0; 8];
+    let (start, _) = bytes.split_at_mut(END);
+    start.copy_from_slice(&end);
+    u64::from_le_bytes(bytes)
 }
 
 /// Whether the text ends in one of the words, of which the ends are known.

@@ -126,13 +126,32 @@ static ROWS: RowsByStart = rows_by_start(&FORMS);
 static ROWS_BY_PAIRS: RowsByPairs = rows_by_pairs(&FORMS);
 static ALTERNATIVES: [u64; FORMS.len()] = alternatives(&FORMS);
 
-/// The level of the first form that `text` has. `bytes` are those of the text, perhaps with those of text around it.
-pub(super) fn stated(text: &[u8], bytes: ByteSet, rules: RuleSet) -> Option<Level> {
-    let mut words = *ROWS.get(usize::from(*text.first()?))?;
-    for (place, rows) in ROWS_BY_PAIRS.iter().enumerate() {
-        let rows = rows.get(bytes.quarter(place))?;
-        words = [words[0] & rows[0], words[1] & rows[1]];
+/// The bytes of a line, and the rows of the forms that it may have: they are the same for each part of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LikelyForms {
+    pub(super) bytes: ByteSet,
+    rows: [u64; 2],
+}
+
+impl LikelyForms {
+    pub(super) fn of(bytes: ByteSet) -> Self {
+        let mut words = [u64::MAX; 2];
+        for (place, rows) in ROWS_BY_PAIRS.iter().enumerate() {
+            let rows = rows.get(bytes.quarter(place)).unwrap_or(&words);
+            words = [words[0] & rows[0], words[1] & rows[1]];
+        }
+        Self { bytes, rows: words }
     }
+}
+
+/// The level of the first form that `text` has. `likely` is of the text, perhaps with the text around it.
+pub(super) fn stated(text: &[u8], likely: &LikelyForms, rules: RuleSet) -> Option<Level> {
+    let [first, second] = *ROWS.get(usize::from(*text.first()?))?;
+    let words = [first & likely.rows[0], second & likely.rows[1]];
+    if words == [0; 2] {
+        return None;
+    }
+    let bytes = likely.bytes;
     let word = memchr::memchr(b' ', text).unwrap_or(text.len());
     let is_labelled = text.get(..word)?.ends_with(b":");
     for (number, mut rows) in words.into_iter().enumerate() {
@@ -169,7 +188,7 @@ mod tests {
         for rules in Rule::ALL.iter().map(|&rule| RuleSet::only(rule)) {
             let expected = by_trying_all(text, rules);
             assert_eq!(
-                stated(text, bytes, rules),
+                stated(text, &LikelyForms::of(bytes), rules),
                 expected,
                 "{rules:?}: {}",
                 text.escape_ascii()

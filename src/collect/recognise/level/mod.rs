@@ -22,6 +22,7 @@ use super::stamp::{self, FirstStamp};
 use super::{level_names, prefix};
 use crate::record::Level;
 use fields::FieldList;
+use forms::LikelyForms;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -31,11 +32,19 @@ const HEAD_MAX: usize = 256;
 /// How much of a JSON or logfmt line is examined: other fields may come before its level.
 const FIELDS_MAX: usize = 4096;
 
-/// The level that `line` states, if it states one. `first` is the timestamp that the line begins with, if it was read; `bytes` are those
-/// of the whole line, if they were read.
+/// What was read of the head of a line for its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownHead<'a> {
+    /// The timestamp that the line begins with.
+    pub(crate) first: &'a FirstStamp,
+    /// The line after its [prefixes](prefix::strip).
+    pub(crate) inner: &'a [u8],
+}
+
+/// The level that `line` states, if it states one. `head` and `bytes` are those of the whole line, if they were read.
 pub(crate) fn stated(
     line: &[u8],
-    first: Option<&FirstStamp>,
+    head: Option<KnownHead<'_>>,
     bytes: Option<ByteSet>,
     rules: RuleSet,
 ) -> Option<Level> {
@@ -53,7 +62,11 @@ pub(crate) fn stated(
         Some(bytes) if !may_say!(bytes, b"\x1b") => Cow::Borrowed(start),
         _ => prefix::plain(start),
     };
-    let text = prefix::strip(&plain, bytes.filter(|_| matches!(plain, Cow::Borrowed(_))));
+    let known = head.filter(|_| matches!(plain, Cow::Borrowed(_)) && line.len() <= FIELDS_MAX);
+    let text = match known {
+        Some(known) => known.inner,
+        None => prefix::strip(&plain, bytes.filter(|_| matches!(plain, Cow::Borrowed(_)))),
+    };
     // The offset of the text in the line, if it is a part of the line.
     let place = match plain {
         Cow::Borrowed(_) => Some(line.len().min(FIELDS_MAX) - text.len()),
@@ -61,23 +74,31 @@ pub(crate) fn stated(
     };
     let bytes = bytes.filter(|_| place.is_some());
     let text = StampedText::new(text);
+    let first = head.map(|head| head.first);
     if let Some(first) = first.filter(|first| place.is_some() && first.start() == place) {
         let _ = text.stamp.set(first.length());
     }
-    in_line(&text, bytes, rules)
-        .or_else(|| in_line(&StampedText::new(text.after_head()?), bytes, rules))
+    let likely = bytes.map(LikelyForms::of);
+    in_line(&text, likely.as_ref(), rules).or_else(|| {
+        in_line(
+            &StampedText::new(text.after_head()?),
+            likely.as_ref(),
+            rules,
+        )
+    })
 }
 
 /// The level that a line without prefixes states.
-fn in_line(text: &StampedText<'_>, bytes: Option<ByteSet>, rules: RuleSet) -> Option<Level> {
+fn in_line(text: &StampedText<'_>, likely: Option<&LikelyForms>, rules: RuleSet) -> Option<Level> {
+    let may_have_pair = likely.is_none_or(|likely| may_say!(likely.bytes, b"="));
     match text.whole {
         [b'{', ..] if rules.has(Rule::Json) => {
             json::stated(&FieldList::of_json(text.whole)).map(|(level, _)| level)
         }
-        line if starts_with_pair(line) && rules.has(Rule::Logfmt) => {
-            in_pairs(line).or_else(|| in_text(text, bytes, rules))
+        line if may_have_pair && starts_with_pair(line) && rules.has(Rule::Logfmt) => {
+            in_pairs(line).or_else(|| in_text(text, likely, rules))
         }
-        _ => in_text(text, bytes, rules),
+        _ => in_text(text, likely, rules),
     }
 }
 
@@ -94,12 +115,13 @@ fn in_pairs(text: &[u8]) -> Option<Level> {
     json::stated_in_pairs(&FieldList::of_logfmt(text)).map(|(level, _)| level)
 }
 
-fn in_text(text: &StampedText<'_>, bytes: Option<ByteSet>, rules: RuleSet) -> Option<Level> {
+fn in_text(text: &StampedText<'_>, likely: Option<&LikelyForms>, rules: RuleSet) -> Option<Level> {
     let near = text.whole.get(..HEAD_MAX).unwrap_or(text.whole);
-    let bytes = bytes.unwrap_or_else(|| ByteSet::of_line(near));
-    forms::stated(near, bytes, rules)
-        .or_else(|| head::stated(near, bytes, rules, text.after_stamp()))
-        .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, bytes, rules))
+    let of_near = || LikelyForms::of(ByteSet::of_line(near));
+    let likely = &likely.copied().unwrap_or_else(of_near);
+    forms::stated(near, likely, rules)
+        .or_else(|| head::stated(near, likely.bytes, rules, text.after_stamp()))
+        .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, likely, rules))
 }
 
 /// A text and the time that it may begin with.

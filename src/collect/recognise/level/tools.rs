@@ -120,23 +120,31 @@ fn names_failure(message: &[u8]) -> bool {
     if ends.iter().any(|end| message.ends_with(end)) {
         return true;
     }
-    [needle!(b" failed: "), needle!(b" error: ")]
-        .iter()
-        .any(|mark| {
-            let Some(at) = mark.find(message) else {
-                return false;
-            };
-            let before = message.get(..at).unwrap_or_default();
-            let reason = message.get(at + mark.length()..).unwrap_or_default();
-            let words = before.split(|&byte| byte == b' ');
-            let is_name = |word: &[u8]| {
-                word.iter().all(u8::is_ascii_alphabetic)
-                    && !matches!(word, b"no" | b"without" | b"if")
-            };
-            before.split(|&byte| byte == b' ').count() <= WORDS_MAX
-                && words.clone().all(is_name)
-                && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
+    let is_reason = |before: &[u8], reason: &[u8]| {
+        let words = before.split(|&byte| byte == b' ');
+        let is_name = |word: &[u8]| {
+            word.iter().all(u8::is_ascii_alphabetic) && !matches!(word, b"no" | b"without" | b"if")
+        };
+        words.clone().count() <= WORDS_MAX
+            && words.clone().all(is_name)
+            && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
+    };
+    // each mark counts where it is for the first time
+    let mut marks = [&b" failed"[..], b" error"].map(Some);
+    memchr::memchr_iter(b':', message).any(|colon| {
+        let before = message.get(..colon).unwrap_or_default();
+        let reason = message.get(colon + 1..).unwrap_or_default();
+        let Some(reason) = reason.strip_prefix(b" ") else {
+            return false;
+        };
+        marks.iter_mut().any(|mark| {
+            let before = mark.and_then(|mark| before.strip_suffix(mark));
+            if before.is_some() {
+                *mark = None;
+            }
+            before.is_some_and(|before| is_reason(before, reason))
         })
+    })
 }
 
 /// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `Could not connect to x: Connection refused`,

@@ -10,6 +10,7 @@ pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
 use crate::collect::recognise::bytes::{ByteSet, may_say, says};
+use crate::collect::recognise::level::KnownHead;
 use crate::collect::recognise::words::{self, needle};
 use crate::time::Micros;
 use calendar::StatedTime;
@@ -69,19 +70,21 @@ impl FirstStamp {
 /// The time that a line states in its first words, and the offset of the text after it. The bytes of the line may be known.
 pub(crate) fn stated(
     (line, bytes): (&[u8], Option<ByteSet>),
-    first: &FirstStamp,
+    known: KnownHead<'_>,
     context: &Context,
 ) -> Option<(Micros, usize)> {
     let priority = priority_length(line);
     let head = line
         .get(priority..priority + HEAD_MAX)
         .or(line.get(priority..))?;
-    let first = Some(first).filter(|_| priority == 0);
+    let first = Some(known.first).filter(|_| priority == 0);
     if let Some((time, end)) = in_head((head, bytes), first, context) {
         return Some((time, priority + end));
     }
     // docker compose and others put prefixes before the line.
-    let rest = super::prefix::strip(head, bytes);
+    let is_whole = head.len() == line.len();
+    let strip = || super::prefix::strip(head, bytes);
+    let rest = Some(known.inner).filter(|_| is_whole).unwrap_or_else(strip);
     let skipped = head.len() - rest.len();
     let is_other = rest.len() < head.trim_ascii_start().len();
     let (time, end) = is_other

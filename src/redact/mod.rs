@@ -354,7 +354,7 @@ mod tests {
             ("key=x9kYh7qweZ3", "key=[REDACTED]"),
             ("API_KEY = abc def", "API_KEY=[REDACTED] def"),
             ("?session_id=31d4d96e7a", "?session_id=[REDACTED]"),
-            ("?jsessionid=12345", "?jsessionid=[REDACTED]"),
+            ("?jsessionid=5F2A81C07D3E9B46", "?jsessionid=[REDACTED]"),
             (
                 r#"{"sessionid":"q1xw9vh3"}"#,
                 r#"{"sessionid":"[REDACTED]"}"#,

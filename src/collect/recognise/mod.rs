@@ -18,7 +18,7 @@ mod words;
 pub(crate) use events::LineEvents;
 pub use rules::{Disabled, UnknownRule};
 pub(crate) use stamp::{Context, leading, mail};
-use stamp::{FirstStamp, SourceZone};
+use stamp::{FirstStamp, KnownHead, SourceZone};
 
 use crate::collect::names::patterns::NamePatterns;
 use crate::collect::text;
@@ -28,7 +28,6 @@ use crate::time::Micros;
 use bytes::{ByteSet, may_say};
 use continued::{LineEvent, LineHead};
 use jiff::tz::TimeZone;
-use level::KnownHead;
 use rules::{Rule, RuleSet};
 use std::borrow::Cow;
 use structured::Structured;

@@ -43,6 +43,21 @@ pub(in crate::redact) const TOKEN_WORDS: &[&str] = &[
 /// The maximum distance between such a word and `key` or `token`.
 const DISTANCE_MAX: usize = 16;
 
+/// Names of sessions: the value is a secret, or a number that counts sessions.
+pub(in crate::redact) const SESSION_NAMES: &[&str] = &[
+    "session_id",
+    "sessionid",
+    "jsessionid",
+    "phpsessid",
+    "_session",
+    ".sid",
+];
+
+fn is_session(name: &[u8]) -> bool {
+    let is_one = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+    SESSION_NAMES.iter().any(|known| is_one(&known))
+}
+
 /// The strength of the name at the end of `text`, whose last part begins at `start`.
 pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
     let last = text.get(start..).unwrap_or_default();
@@ -52,7 +67,7 @@ pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
         (Strength::Token, TOKEN_WORDS)
     } else if last.eq_ignore_ascii_case(b"credential") {
         return Strength::Credential;
-    } else if last.eq_ignore_ascii_case(b"session_id") || last.eq_ignore_ascii_case(b"sessionid") {
+    } else if is_session(last) {
         return Strength::Token;
     } else {
         return Strength::Secret;
@@ -117,7 +132,9 @@ mod tests {
         assert_eq!(strength("unexpected token", "token"), Strength::Token);
         assert_eq!(strength("credential", "credential"), Strength::Credential);
         assert_eq!(strength("X_SESSION_ID", "session_id"), Strength::Token);
-        assert_eq!(strength("jsessionid", "jsessionid"), Strength::Secret);
+        for name in SESSION_NAMES {
+            assert_eq!(strength(name, name), Strength::Token, "{name}");
+        }
         assert_eq!(strength("DB_PASSWORD", "password"), Strength::Secret);
     }
 
@@ -126,6 +143,7 @@ mod tests {
         for (title, words) in [
             ("Words before `key` that leave no doubt:", KEY_WORDS),
             ("Words before `token` that leave no doubt:", TOKEN_WORDS),
+            ("Names of sessions:", SESSION_NAMES),
         ] {
             assert_eq!(written(title), words.join(" "));
         }

@@ -18,7 +18,7 @@ pub(crate) use fields::starts_with_pair;
 
 use super::bytes::{ByteSet, may_say};
 use super::rules::{Rule, RuleSet};
-use super::stamp::{self, FirstStamp};
+use super::stamp::{self, KnownHead};
 use super::{level_names, prefix};
 use crate::record::Level;
 use fields::FieldList;
@@ -31,15 +31,6 @@ const HEAD_MAX: usize = 256;
 
 /// How much of a JSON or logfmt line is examined: other fields may come before its level.
 const FIELDS_MAX: usize = 4096;
-
-/// What was read of the head of a line for its time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct KnownHead<'a> {
-    /// The timestamp that the line begins with.
-    pub(crate) first: &'a FirstStamp,
-    /// The line after its [prefixes](prefix::strip).
-    pub(crate) inner: &'a [u8],
-}
 
 /// The level that `line` states, if it states one. `head` and `bytes` are those of the whole line, if they were read.
 pub(crate) fn stated(

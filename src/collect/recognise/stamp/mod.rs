@@ -10,7 +10,6 @@ pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
 use crate::collect::recognise::bytes::{ByteSet, may_say, says};
-use crate::collect::recognise::level::KnownHead;
 use crate::collect::recognise::words::{self, needle};
 use crate::time::Micros;
 use calendar::StatedTime;
@@ -65,6 +64,15 @@ impl FirstStamp {
     pub(crate) fn length(&self) -> Option<usize> {
         self.found.map(|(_, length)| length)
     }
+}
+
+/// What was read of the head of a line once for its time and its level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownHead<'a> {
+    /// The timestamp that the line begins with.
+    pub(crate) first: &'a FirstStamp,
+    /// The line after its [prefixes](super::prefix::strip).
+    pub(crate) inner: &'a [u8],
 }
 
 /// The time that a line states in its first words, and the offset of the text after it. The bytes of the line may be known.
@@ -312,11 +320,15 @@ mod tests {
     }
 
     fn stated_by(line: &str, context: &Context) -> Option<(Micros, usize)> {
-        stated(
-            (line.as_bytes(), None),
-            &FirstStamp::of(line.as_bytes()),
-            context,
-        )
+        stated_in(line.as_bytes(), context)
+    }
+
+    fn stated_in(line: &[u8], context: &Context) -> Option<(Micros, usize)> {
+        let known = KnownHead {
+            first: &FirstStamp::of(line),
+            inner: crate::collect::recognise::prefix::strip(line, None),
+        };
+        stated((line, None), known, context)
     }
 
     fn utc() -> Context {
@@ -435,7 +447,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = stated((&line, None), &FirstStamp::of(&line), &utc());
+            let _ = stated_in(&line, &utc());
         }
 
         #[test]

@@ -24,7 +24,7 @@ impl Judge {
         if self.strict {
             return false;
         }
-        if prose::is_no_value(value) || is_selector(value) {
+        if self.is_absent(value) {
             return true;
         }
         if link.is_guess {
@@ -56,7 +56,7 @@ impl Judge {
         if self.strict {
             return false;
         }
-        if prose::is_no_value(value) || is_selector(value) {
+        if self.is_absent(value) {
             return true;
         }
         if !link.is_guess && !is_weak {
@@ -76,6 +76,14 @@ impl Judge {
             Strength::Token => spares_token(value, |_| segments.is_plain(text, range)),
             _ => !segments.is_random(text, range) || link.is_space() && worth::is_key_id(value),
         }
+    }
+
+    /// Whether a value is absent, or only names an object.
+    fn is_absent(&self, value: &[u8]) -> bool {
+        let is_weak = matches!(self.strength, Strength::Key | Strength::Token) && !self.flag;
+        prose::is_no_value(value)
+            || is_selector(value)
+            || is_weak && worth::is_address(worth::trimmed(value))
     }
 
     /// Whether the name alone does not prove that its value is a secret.
@@ -144,6 +152,8 @@ fn spares_token(value: &[u8], is_plain: impl FnOnce(&[u8]) -> bool) -> bool {
     let bare = worth::trimmed(value);
     bare.len() < worth::LENGTH_MIN
         || worth::is_reference(value)
+        || worth::is_path(value)
+        || worth::is_address(bare)
         || is_plain(value) && !worth::is_uuid(bare) && !is_number(bare)
 }
 
@@ -155,7 +165,7 @@ fn is_number(value: &[u8]) -> bool {
 /// Whether the value of a field is not a secret although its name is that of one.
 pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool {
     match strength {
-        Strength::Key => !worth::is_random(value),
+        Strength::Key => !worth::is_random(value) || worth::is_address(worth::trimmed(value)),
         Strength::Token => spares_token(value, worth::is_plain),
         Strength::Credential | Strength::Secret => false,
     }

@@ -361,6 +361,9 @@ fn structured(
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
             let is_key = judge.strength == Strength::Key && !judge.strict;
+            if !judge.strict && is_absent(text, start) {
+                return None;
+            }
             if is_key || judge.is_weak() && !memo.values.lists.hold_random(text, start) {
                 return None;
             }
@@ -388,6 +391,17 @@ fn structured(
         start..end,
         if escaped { MaskForm::Bare } else { form },
     )
+}
+
+/// Whether a list or object that starts here holds a word for an absent value, or what another program wrote over a secret: `["REDACTED"]`.
+fn is_absent(text: &[u8], start: usize) -> bool {
+    /// Room for a word with brackets and quotes.
+    const LENGTH_MAX: usize = 24;
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let end = near.iter().position(|byte| matches!(byte, b']' | b'}'));
+    let held = end.and_then(|end| near.get(..end));
+    held.is_some_and(|held| prose::is_no_value(worth::trimmed(held)))
 }
 
 /// The end of a bare value after a quoted name: at the end of a JSON value, or at white space.

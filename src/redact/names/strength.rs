@@ -54,8 +54,9 @@ pub(in crate::redact) const SESSION_NAMES: &[&str] = &[
 ];
 
 fn is_session(name: &[u8]) -> bool {
-    let is_one = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-    SESSION_NAMES.iter().any(|known| is_one(&known))
+    SESSION_NAMES
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The strength of the name at the end of `text`, whose last part begins at `start`.

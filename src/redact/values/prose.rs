@@ -235,6 +235,10 @@ const NO_VALUES: &[&str] = &[
     "(empty)",
     "yes)",
     "no)",
+    "redacted",
+    "<redacted>",
+    "(redacted)",
+    "[filtered]",
 ];
 
 /// Whether `value` is an ordinary word: letters in lower or title case, perhaps with punctuation around them. It may contain one

@@ -168,6 +168,30 @@ pub(in crate::redact) fn is_key_id(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'))
 }
 
+/// Whether a value is the address of an object, as programs print it that give it no other name: `0x7f12ab345640`,
+/// `android.os.BinderProxy@2bd79ce`, `Token{a64f992`.
+pub(in crate::redact) fn is_address(value: &[u8]) -> bool {
+    const DIGITS_MAX: usize = 16;
+    let is_number = |digits: &[u8]| {
+        (1..=DIGITS_MAX).contains(&digits.len())
+            && digits
+                .iter()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    if let Some(digits) = value.strip_prefix(b"0x") {
+        return is_number(digits);
+    }
+    let of_name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'$');
+    let length = value.iter().take_while(|byte| of_name(byte)).count();
+    let name = value.get(..length).unwrap_or_default();
+    match value.get(length..) {
+        Some([b'@' | b'{', digits @ ..]) => {
+            is_number(digits) && name.split(|byte| matches!(byte, b'.' | b'$')).all(is_word)
+        }
+        _ => false,
+    }
+}
+
 /// Whether a value is a UUID, which is more often an identifier than a secret.
 pub(in crate::redact) fn is_uuid(value: &[u8]) -> bool {
     const LENGTH: usize = 36;
@@ -416,6 +440,26 @@ mod tests {
         }
         assert!(is_likely_secret(b"hunter2") && is_likely_secret(b"S3cr#et"));
         assert!(!is_likely_secret(b"10.32.0.17") && !is_likely_secret(b"12 bytes"));
+    }
+
+    #[test]
+    fn addresses_of_objects_are_not_secrets() {
+        for value in [
+            "0x14f4a6318b8002f",
+            "android.os.BinderProxy@2bd79ce",
+            "Token{a64f992",
+        ] {
+            assert!(is_address(value.as_bytes()), "{value}");
+        }
+        for value in [
+            "0x",
+            "0x14f4a6318b8002f14f4a6318b8002f",
+            "x9kYh7qweZ3@2bd79ce",
+            "Token{x9kYh7q",
+            "bob@example.com",
+        ] {
+            assert!(!is_address(value.as_bytes()), "{value}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 105] = [
+static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -55,7 +55,7 @@ static FORMS: [FormRow; 105] = [
     FormRow::new(Rule::Linter, tools::linter).starts(b" 0123456789").says(b" error"),
     FormRow::new(Rule::Linter, tools::linter).or().starts(b" 0123456789").says(b" warning"),
     FormRow::new(Rule::Linter, tools::linter).or().starts(b"\xe2").says(b" problem"),
-    FormRow::new(Rule::Client, tools::client).starts(b"ADENOPRTUdefu"),
+    FormRow::new(Rule::Client, tools::client).starts(b"ADELNOPRTUdefu"),
     FormRow::new(Rule::Client, tools::openssl).starts(HEXADECIMAL).says(b":error:"),
     FormRow::new(Rule::Client, tools::snapd).labelled().says(b".go:").says(b"] failed: "),
     FormRow::new(Rule::Client, tools::snapd).or().labelled().says(b".go:").says(b" error: "),
@@ -82,6 +82,12 @@ static FORMS: [FormRow; 105] = [
     FormRow::new(Rule::Database, marks::database_report).says(b" was terminated by signal ").says(b"LOG:  "),
     FormRow::new(Rule::Database, marks::database_report).or().says(b": Can't ").says(b" (Errcode: "),
     FormRow::new(Rule::Database, marks::database_report).or().says(b"d got signal "),
+    FormRow::new(Rule::Database, marks::db2).starts(DIGITS).says(b" LEVEL: "),
+    FormRow::new(Rule::Client, marks::corosync).says(b" corosync ").has(b"["),
+    FormRow::new(Rule::Client, marks::imagemagick).says(b" @ error/"),
+    FormRow::new(Rule::Client, marks::imagemagick).or().says(b" @ warning/"),
+    FormRow::new(Rule::Client, marks::imagemagick).or().says(b" @ fatal/"),
+    FormRow::new(Rule::Client, marks::nccl).says(b"] NCCL WARN "),
     FormRow::new(Rule::Database, marks::database_code).starts(b"OTPS"),
     FormRow::new(Rule::Database, marks::postgresql_csv).starts(b"0123456789,").says(b",\""),
     FormRow::new(Rule::Script, marks::script).starts(b"E").says(b"Error in "),
@@ -116,7 +122,7 @@ static FORMS: [FormRow; 105] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, tools::failure).starts(b"FCU>aA/"),
+    FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/"),
     FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
     FormRow::new(Rule::Tool, system_errors::of_runc).labelled().says(b" exec user process caused: "),

@@ -277,6 +277,15 @@ fn in_bare_word(
             return level;
         }
     }
+    // PgBouncer: `LOG C-0x55d: app/bob@10.0.0.7:5432 login attempt: x`
+    let is_of_client = || {
+        [&b"C-0x"[..], b"S-0x", b"stats:"]
+            .iter()
+            .any(|start| next.starts_with(start))
+    };
+    if bare == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) && is_of_client() {
+        return Some(Level::Info);
+    }
     let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
     if !is_stated || before.is_comment || before.is_count && is_counted(word, next) {
         return None;
@@ -364,7 +373,10 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
         let inner = rest.get(at + 1..)?;
         let is_close = |byte: &u8| matches!(byte, b']' | b')' | b'>');
         let end = inner.iter().position(is_close).unwrap_or(inner.len());
-        if let Some(level) = in_bracket(inner.get(..end)?, rest.get(at) == Some(&b'(') && at > 0) {
+        // `krb5kdc[7](Error):` is no call
+        let is_tag = before_bracket(rest, at) == Some(b']') && inner.get(end..) == Some(b"):");
+        let is_call = rest.get(at) == Some(&b'(') && at > 0 && !is_tag;
+        if let Some(level) = in_bracket(inner.get(..end)?, is_call) {
             return Some(level);
         }
         rest = inner.get(end..)?;
@@ -379,6 +391,10 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
     (is_label || is_dated)
         .then(|| level_names::named(before))
         .flatten()
+}
+
+fn before_bracket(word: &[u8], at: usize) -> Option<u8> {
+    word.get(at.checked_sub(1)?).copied()
 }
 
 /// The inside of a bracket. In round brackets after a name, as in a call, only capitals state a level.
@@ -414,7 +430,22 @@ fn python_logging(word: &[u8]) -> Option<Level> {
 /// 14:30:15 web:1]`), Ruby (`E, [2026-...`), and alone in brackets (`[E] text`).
 fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
-        [b'[', letter @ (b'E' | b'W' | b'F' | b'I' | b'D'), b']'] if !before.has_name => {
+        [
+            b'[',
+            letter @ (b'E' | b'W' | b'F' | b'I' | b'D'),
+            b']',
+            rest @ ..,
+        ] if !before.has_name => {
+            // PipeWire: `[E][12345.678901] text`
+            let is_alone = rest.is_empty() || matches!(rest, [b'[', b'0'..=b'9', ..]);
+            level_names::of_letter(&[*letter]).filter(|_| is_alone)
+        }
+        // Mumble: `<W>2026-02-17 14:30:15.123 text`
+        [b'<', letter, b'>', b'0'..=b'9', ..] if !before.has_name => {
+            level_names::of_letter(&[*letter])
+        }
+        // Passenger: `[ E 2026-02-17 14:30:15.1234 7/T1 a.cpp:3 ]: text`
+        [letter] if before.is_open && !before.has_name && starts_with_digit(next) => {
             level_names::of_letter(&[*letter])
         }
         // Android's brief form: `E/Tag(123): text`; `I/O: text` does not count.
@@ -427,7 +458,7 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
             level_names::of_letter(&[*letter]).filter(|_| is_tag)
         }
         [b'[', letter] => {
-            let is_stamp = next.first().is_some_and(u8::is_ascii_digit) || is_code_place(next);
+            let is_stamp = starts_with_digit(next) || is_code_place(next);
             level_names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
         }
         [letter, b','] => level_names::of_letter(&[*letter])
@@ -444,6 +475,10 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
         }
         _ => None,
     }
+}
+
+fn starts_with_digit(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_digit)
 }
 
 /// `socket.cpp:697]`, `external/xla/cuda_dnn.cc:9261]`: the place in the code, before the text.
@@ -496,7 +531,10 @@ fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> b
 
 /// Whether the word before `next` is the host of a syslog line.
 fn is_host(next: HeadWord<'_>) -> bool {
-    is_tag(next.text) || next.has(DOT) && with_facility(next.text).is_some()
+    let has_level = next.has(OPEN) && next.text.ends_with(b"):");
+    is_tag(next.text)
+        || next.has(DOT) && with_facility(next.text).is_some()
+        || has_level && words::contains(next.text, b"](")
 }
 
 /// Puppet: `(err):` after the name of a resource.

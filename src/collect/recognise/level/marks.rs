@@ -293,3 +293,45 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
         false => Some(Level::Warn),
     }
 }
+
+/// Corosync: `Feb 17 14:30:15 [7] node1 corosync warning [MAIN  ] text`.
+pub(super) fn corosync(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b" corosync ")).filter(|&at| at < 96)?;
+    let (level, rest) = split_once(text.get(at + 10..)?, b' ')?;
+    let is_part = rest.trim_ascii_start().starts_with(b"[");
+    level_names::named(level).filter(|_| is_part)
+}
+
+/// Db2: `2026-02-17-14.30.15.123456+000 I1234E567            LEVEL: Severe`.
+pub(super) fn db2(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b" LEVEL: "))?;
+    let word = text.get(at + 8..)?.trim_ascii();
+    let is_dated = matches!(
+        text.get(4..20)?,
+        [b'-', _, _, b'-', _, _, b'-', _, _, b'.', ..]
+    );
+    match word {
+        _ if !is_dated => None,
+        b"Event" => Some(Level::Info),
+        _ => level_names::named(word),
+    }
+}
+
+/// `ImageMagick`, with the place in its code: ``convert: no images defined `x' @ error/convert.c/ConvertImageCommand/3273.``
+pub(super) fn imagemagick(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b" @ "))?;
+    let (level, place) = split_once(text.get(at + 3..)?, b'/')?;
+    let is_place = place.ends_with(b".") && words::contains(place, needle!(b".c/"));
+    match level {
+        _ if !is_place => None,
+        b"fatal" => Some(Level::Error),
+        b"error" | b"warning" => level_names::named(level),
+        _ => None,
+    }
+}
+
+/// NVIDIA's NCCL: `node1:7:8 [0] NCCL WARN text`.
+pub(super) fn nccl(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b"] NCCL WARN "))?;
+    (at < 96).then_some(Level::Warn)
+}

@@ -84,6 +84,12 @@ pub(super) fn is_at_end(message: &[u8]) -> bool {
         .any(|before| before.ends_with(b": ") || before.ends_with(b"] "))
 }
 
+/// Whether `message` is the text of an error and nothing else, after the name of a file: `x.mp4: No such file or directory`.
+pub(super) fn is_whole(message: &[u8]) -> bool {
+    message.first().is_some_and(u8::is_ascii_uppercase)
+        && ENDS.before(message).any(<[u8]>::is_empty)
+}
+
 /// `open /etc/app.yml: no such file or directory`, `listen tcp :8080: bind: address already in use`, `exec /app/run: exec format error`;
 /// runc's `exec user process caused: x`.
 pub(super) fn of_go(text: &[u8]) -> Option<Level> {

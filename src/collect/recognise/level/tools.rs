@@ -70,7 +70,8 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         || names_failure(message)
         || names_line(message)
         || after_path(message).is_some_and(starts_with_failure);
-    (is_failure || system_errors::is_at_end(message)).then_some(Level::Error)
+    let is_system_error = system_errors::is_at_end(message) || system_errors::is_whole(message);
+    (is_failure || is_system_error).then_some(Level::Error)
 }
 
 fn starts_with_failure(message: &[u8]) -> bool {
@@ -158,6 +159,14 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         b"Can't ",
         b"Unable to ",
     ]);
+    static ATTEMPTS: Starts = Starts::new(&[
+        b"failed to ",
+        b"could not ",
+        b"couldn't ",
+        b"cannot ",
+        b"can't ",
+        b"unable to ",
+    ]);
     let has = |words: Needle<'_>| words.find(text);
     let is_failure = match text.first() {
         Some(b'F' | b'C' | b'U') => {
@@ -168,6 +177,8 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
             text.starts_with(b"/dev/") && has(needle!(b": UNEXPECTED INCONSISTENCY")).is_some()
         }
         Some(b'>') => text.starts_with(b">>> ") && text.ends_with(b" <<<"),
+        // `failed to listen on TCP port 11211: Address already in use`
+        Some(b'f' | b'c' | b'u') => ATTEMPTS.begin(text) && system_errors::is_at_end(text),
         Some(b'a') => text.starts_with(b"abort: "),
         Some(b'A') => text.starts_with(b"AppArmor parser error"),
         _ => false,
@@ -268,7 +279,12 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     if is_failure {
         return Some(Level::Error);
     }
-    if text.starts_with(b"LaTeX Warning: ") || text.starts_with(b"Compiled with warnings") {
+    let warnings = [
+        &b"LaTeX Warning: "[..],
+        b"Compiled with warnings",
+        b"LibClamAV Warning: ",
+    ];
+    if warnings.iter().any(|start| text.starts_with(start)) {
         return Some(Level::Warn);
     }
     let tex = text.strip_prefix(b"! ")?;
@@ -394,6 +410,10 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         b"NVIDIA-SMI has failed because ",
         b"DAMN ! worker ",
         b"Exiting the SSSD. ",
+        b"LibClamAV Error: ",
+        b"Options error: ",
+        b"error in /",
+        b"fatal error in /",
     ]);
     let is_failure = match text.first() {
         Some(b'T') => {

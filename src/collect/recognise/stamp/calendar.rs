@@ -280,7 +280,7 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if separator == b'-' && cursor.one_of(b" |").is_some() {
         // Android and geth: the fraction distinguishes it from a range of numbers; vLLM: the place in the code does.
         let stamp = without_year(cursor, first, second)?;
-        let is_before_place = cursor.rest().starts_with(b" [");
+        let is_before_place = is_before_place(cursor.rest());
         return matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0 || is_before_place)
             .then_some(stamp);
     }
@@ -316,6 +316,15 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     full(cursor, year, month, day)
 }
 
+/// Whether the place in the code follows: ` [engine.py:123]`, ` engine.py:123]`.
+fn is_before_place(rest: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(b" ") else {
+        return false;
+    };
+    let word = rest.split(|&byte| byte == b' ').next().unwrap_or(rest);
+    word.starts_with(b"[") || word.ends_with(b"]") && word.contains(&b':')
+}
+
 /// `1771338615.123 text`, `[1771338615] text`, `1771338615: text`.
 fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let mut after = *cursor;
@@ -347,8 +356,16 @@ fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let before = cursor.at();
     let micros = cursor.fraction();
     let has_fraction = cursor.at() > before;
+    // Serilog: `[14:30:15 ERR] text`; Jellyfin: `[14:30:15] [ERR] text`
+    let is_before_level = match cursor.rest() {
+        [b' ', word @ ..] | [b']', b' ', b'[', word @ ..] => {
+            matches!(word, [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b']', ..])
+        }
+        _ => false,
+    };
     let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'));
-    (is_two_digits && has_fraction && is_end).then_some(StatedTime::WithoutDate(time, micros))
+    let is_stated = has_fraction || is_before_level;
+    (is_two_digits && is_stated && is_end).then_some(StatedTime::WithoutDate(time, micros))
 }
 
 /// Time of day, fraction and zone after a complete date.

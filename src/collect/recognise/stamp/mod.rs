@@ -101,8 +101,11 @@ pub(crate) fn stated(
     Some((time, priority + skipped + end))
 }
 
-/// The length of the `<30>` that syslog puts before a line.
+/// The length of the `<30>` that syslog puts before a line, or of the `<W>` that Mumble puts before a date.
 fn priority_length(line: &[u8]) -> usize {
+    if matches!(line, [b'<', b'A'..=b'Z', b'>', b'0'..=b'9', ..]) {
+        return 3;
+    }
     let digits = line.strip_prefix(b"<").unwrap_or_default();
     let count = digits
         .iter()

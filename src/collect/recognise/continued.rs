@@ -338,7 +338,7 @@ impl EventKind {
 
 /// Whether a line may begin a trace or a report: by its first bytes, or by what else is in it. Most lines begin none.
 fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> bool {
-    /// Those that are told by their beginning, apart from the kernel's.
+    /// Those that are recognised by their beginning, apart from the kernel's.
     static STARTS: Starts = Starts::new(&[
         b"Traceback (most recent call last)",
         b"Unhandled exception:",

@@ -160,7 +160,7 @@ impl Alternative {
     }
 }
 
-/// The number of bytes by which the beginnings of alternatives are told apart.
+/// The number of bytes by which the beginnings of alternatives are distinguished.
 const START_BYTES: usize = 3;
 
 /// The number of bytes between two places at which the state of a search is noted.

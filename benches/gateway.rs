@@ -7,6 +7,11 @@
 //! the newest 100 records of all, pause and ask again: how long they wait, and the memory of the gateway. Clients and nodes are in this
 //! process and share its processors.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "figures are printed with few digits"
+)]
+
 mod shipped;
 
 use rustix::process::{Resource, getrlimit, setrlimit};

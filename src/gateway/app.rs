@@ -6,6 +6,7 @@ use crate::gateway::join::members::Members;
 use crate::gateway::keys::keyring::Keyring;
 use crate::gateway::keys::mint::TokenMint;
 use crate::gateway::node::client::NodeClient;
+use crate::gateway::node::room::NodeRoom;
 use crate::gateway::node::uplinks::Uplinks;
 use crate::gateway::options::GatewayOptions;
 use crate::gateway::registry::current::Registry;
@@ -51,6 +52,8 @@ pub(in crate::gateway) struct GatewayApp {
     pub(in crate::gateway) strangers: TokenBuckets<IpAddr>,
     /// One permit for each request in progress.
     pub(in crate::gateway) in_flight: Arc<FairSemaphore>,
+    /// For requests of questions to several nodes.
+    pub(in crate::gateway) room: NodeRoom,
     /// One permit for each live tail.
     pub(in crate::gateway) tails: Arc<FairSemaphore>,
     /// Has a receiver for each websocket that is open.
@@ -108,6 +111,7 @@ impl GatewayApp {
                 options.burst.div_ceil(STRANGER_PART),
             ),
             in_flight: FairSemaphore::new(options.connections_max, true),
+            room: NodeRoom::new(options.nodes_at_once),
             tails: FairSemaphore::new(options.tails_max, true),
             websockets: watch::channel(()).0,
             merges: Semaphore::new(MERGES_MAX),

@@ -1,5 +1,6 @@
 //! The results of checks, and how they are printed.
 
+use crate::cli::terminal::text::counted;
 use std::fmt::Write as _;
 
 /// The result of one check.
@@ -60,28 +61,41 @@ impl CheckResult {
     }
 }
 
-/// A line for each result, the suggestion below it, and a summary.
-pub(super) fn text(findings: &[CheckResult]) -> String {
+/// A line for each result, the suggestion below it, and a summary; on a terminal in colour.
+pub(super) fn text(findings: &[CheckResult], has_colour: bool) -> String {
     let mut text = String::new();
     // Writing to memory cannot fail.
     for finding in findings {
-        let verdict = match finding.verdict {
-            CheckStatus::Good => "ok",
-            CheckStatus::Note => "note",
-            CheckStatus::Wrong => "WRONG",
+        let (verdict, colour) = match finding.verdict {
+            CheckStatus::Good => ("ok", GREEN),
+            CheckStatus::Note => ("note", YELLOW),
+            CheckStatus::Wrong => ("WRONG", RED),
         };
-        let _ = writeln!(text, "{verdict:<6}{:<12}{}", finding.subject, finding.text);
+        let verdict = painted(&format!("{verdict:<6}"), colour, has_colour);
+        let _ = writeln!(text, "{verdict}{:<12}{}", finding.subject, finding.text);
         if let Some(remedy) = &finding.remedy {
             let _ = writeln!(text, "{:18}-> {remedy}", "");
         }
     }
     let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
-    let _ = match wrong {
-        0 => writeln!(text, "no problems found"),
-        1 => writeln!(text, "1 problem found"),
-        _ => writeln!(text, "{wrong} problems found"),
+    let (summary, colour) = match wrong {
+        0 => ("no problems found".to_owned(), GREEN),
+        wrong => (format!("{} found", counted(wrong, "problem")), RED),
     };
+    let _ = writeln!(text, "{}", painted(&summary, colour, has_colour));
     text
+}
+
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const RED: &str = "1;31";
+
+fn painted(text: &str, colour: &str, has_colour: bool) -> String {
+    if has_colour {
+        format!("\x1b[{colour}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -96,12 +110,17 @@ mod tests {
             CheckResult::wrong("port", "in use", "set LOG_LISTEN"),
         ];
         assert_eq!(
-            text(&findings),
+            text(&findings, false),
             "ok    data        /d: may be written\n\
              note  docker      not here\n                  -> none is needed\n\
              WRONG port        in use\n                  -> set LOG_LISTEN\n\
              1 problem found\n"
         );
-        assert!(text(&findings[..2]).ends_with("no problems found\n"));
+        assert!(text(&findings[..2], false).ends_with("no problems found\n"));
+        let coloured = text(&findings[2..], true);
+        assert!(
+            coloured.starts_with("\x1b[1;31mWRONG \x1b[0mport "),
+            "{coloured}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The line with the address, and the server's own log.
 
+use crate::cli::terminal::wants_colour;
 use crate::config::Config;
 use crate::server;
 use rustix::fs::fstat;
@@ -16,7 +17,7 @@ pub(in crate::cli) fn start_log() {
         .with_writer(io::stderr)
         // A record that cannot be written would be reported on standard error, by a panic if that is closed.
         .log_internal_errors(false)
-        .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
+        .with_ansi(wants_colour(&io::stderr()))
         .with_target(false);
     if is_journal(&io::stderr()) {
         builder.without_time().init();

@@ -1,6 +1,7 @@
 //! How records are printed: for people, and for programs.
 
 mod export;
+mod fields;
 mod highlight;
 mod json;
 mod message;
@@ -11,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, flag, given, long, option};
 use crate::cli::settings::{is_utf8, variable};
 use crate::cli::terminal::output::StandardOutput;
+use crate::cli::terminal::refuses_colour;
 use crate::record::StoredRecord;
 use crate::server::write_csv;
 use crate::time::Zone;
@@ -18,7 +20,6 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches};
 use highlight::Highlighter;
 use screen::Screen;
-use std::env;
 
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ pub(super) fn has_colour(matches: &ArgMatches, is_terminal: bool) -> bool {
     match given(matches, "color") {
         Some("always") => true,
         Some("never") => false,
-        _ => is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        _ => is_terminal && !refuses_colour(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Records on a terminal: aligned columns, a hanging indent, colours by level and source, fields of structured lines, and the
 //! searched text marked.
 
+use super::fields::{self, Field};
 use super::highlight::Highlighter;
 use super::pretty::{level_colour, source_colour};
 use crate::cli::terminal::text::{Span, fitted, push_spans, restyle, spans_of, wrap};
 use crate::record::{Level, Metadata, StoredRecord};
 use crate::time::Zone;
-use serde_json::Value;
 
 const DIM: &str = "2";
 const MATCH: &str = "30;43";
@@ -22,72 +22,6 @@ const ROWS_MAX: usize = 40;
 const CHARS_MAX: usize = 32 << 10;
 /// Maximum number of characters of one field's value.
 const VALUE_CHARS_MAX: usize = 200;
-
-/// Metadata keys that vmlog itself writes: they describe the origin of a record, and are not part of its program's
-/// output.
-const OWN_KEYS: &[&str] = &[
-    "about_unit",
-    "about_user_unit",
-    "audit_type",
-    "boot_id",
-    "bytes",
-    "command",
-    "command_line",
-    "continues",
-    "count",
-    "cwd",
-    "errno",
-    "event_type",
-    "executable",
-    "facility",
-    "fields_left_out",
-    "file",
-    "gid",
-    "hostname",
-    "identifier",
-    "image_name",
-    "instance",
-    "kernel_device",
-    "kernel_subsystem",
-    "machine_id",
-    "message_base64",
-    "message_bytes",
-    "module",
-    "name",
-    "namespace",
-    "original_source",
-    "parent_run_id",
-    "path",
-    "pid",
-    "priority",
-    "redacted",
-    "run_id",
-    "seqnum_first",
-    "seqnum_id",
-    "seqnum_last",
-    "session_id",
-    "stated_time",
-    "stream",
-    "syslog_pid",
-    "transport",
-    "uid",
-    "unit",
-    "user",
-    "user_unit",
-];
-const OWN_PREFIXES: &[&str] = &[
-    "code_",
-    "container_",
-    "coredump_",
-    "journal_",
-    "line_",
-    "lines_",
-    "object_",
-    "stdout_",
-    "stderr_",
-    "output_",
-];
-
 /// Lays records out for a terminal.
 #[derive(Debug)]
 pub(super) struct Screen {
@@ -220,17 +154,11 @@ impl Screen {
 
     /// The fields of a structured line other than its message, as `key=value`.
     fn push_fields(&self, spans: &mut Vec<Span>, metadata: &Metadata) {
-        for (key, value) in metadata.iter().filter(|(key, _)| is_payload(key)) {
-            let text = match value {
-                Value::Null => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            let style = status_style(key, &text);
+        for Field { key, value, style } in fields::payload(metadata) {
             let lead = if spans.is_empty() { "" } else { "  " };
-            spans.push(Span::new(format!("{lead}{}=", plain(key)), DIM));
-            let short: String = text.chars().take(VALUE_CHARS_MAX).collect();
-            let has_more = short.len() < text.len();
+            spans.push(Span::new(format!("{lead}{}=", plain(&key)), DIM));
+            let short: String = value.chars().take(VALUE_CHARS_MAX).collect();
+            let has_more = short.len() < value.len();
             let value = [Span::new(plain(&short.replace('\n', "\\n")), style)];
             let value = match &self.highlighter {
                 Some(highlighter) => restyle(&value, &highlighter.ranges(&value[0].text), MATCH),
@@ -244,23 +172,9 @@ impl Screen {
     }
 }
 
-fn is_payload(key: &str) -> bool {
-    !OWN_KEYS.contains(&key) && !OWN_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-}
-
 fn plain(text: &str) -> String {
     let spans = spans_of(text, "", false);
     spans.into_iter().map(|span| span.text).collect()
-}
-
-/// Colours of HTTP statuses by class.
-fn status_style(key: &str, value: &str) -> &'static str {
-    let is_status = ["status", "statusCode", "status_code", "http_status"].contains(&key);
-    match value.parse::<u16>() {
-        Ok(500..=599) if is_status => "31",
-        Ok(400..=499) if is_status => "33",
-        _ => "",
-    }
 }
 
 /// Rows without the space at a line break.
@@ -278,6 +192,7 @@ mod tests {
     use super::*;
     use crate::record::{Id, Record};
     use crate::time::Micros;
+    use serde_json::Value;
 
     fn stored(source: &str, level: Level, message: &str, metadata: &Value) -> StoredRecord {
         StoredRecord {
@@ -337,7 +252,7 @@ mod tests {
             &stored("docker:api", Level::Info, "request completed", &metadata),
         );
         assert!(
-            text.ends_with("request completed  statusCode=502  user_id=u\\x1b1\n"),
+            text.ends_with("request completed  path=/x  statusCode=502  user_id=u\\x1b1\n"),
             "{text}"
         );
     }

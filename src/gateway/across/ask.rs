@@ -1,20 +1,22 @@
 //! Asks several nodes at the same time, a bounded number of them, until a common deadline.
 
-use crate::gateway::across::select::{NodeSelection, Target};
+use crate::gateway::across::select::NodeSelection;
 use crate::gateway::app::GatewayApp;
 use crate::gateway::counters::add;
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
+use crate::gateway::node::room::NodePlace;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// An answer of counts has at most a thousand rows of a few hundred bytes.
 pub(in crate::gateway) const COUNTS_BYTES_MAX: usize = 4 << 20;
@@ -134,7 +136,7 @@ pub(in crate::gateway) fn deadline(app: &GatewayApp) -> Instant {
 /// Asks nodes and hands each answer to `take` as it arrives. `calls`: the place of a target and the request for it.
 pub(in crate::gateway) async fn ask<T: Send + 'static>(
     app: &Arc<GatewayApp>,
-    targets: &[Target],
+    selection: &NodeSelection,
     calls: Vec<(usize, NodeCall)>,
     bytes_max: usize,
     deadline: Instant,
@@ -143,36 +145,62 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
 ) {
     let mut open: BTreeSet<usize> = calls.iter().map(|(index, _)| *index).collect();
     let mut waiting = calls.into_iter();
+    let room = app.room.of_user(selection.principal());
+    // Kept until it is there, as another one would wait behind those of all other questions.
+    let mut place = None;
     // dropped with this future, and the connections to the nodes with it
     let mut running = JoinSet::new();
     loop {
-        while running.len() < app.options.nodes_at_once
-            && let Some((index, call)) = waiting.next()
-        {
-            let Some(target) = targets.get(index) else {
-                continue;
-            };
-            let (app, node) = (Arc::clone(app), Arc::clone(&target.node));
-            running.spawn(async move {
-                let result = read_until(&app, &node, &call, bytes_max, deadline)
-                    .await
-                    .map_err(AskError::Fault)
-                    .and_then(|answer| judge(&node, answer, read));
-                (index, result)
-            });
+        if place.is_none() && running.len() < app.options.nodes_at_once && waiting.len() > 0 {
+            place = Some(Box::pin(room.clone().place()));
         }
-        match running.join_next().await {
-            None => break,
-            Some(Ok((index, result))) => {
-                open.remove(&index);
-                take(index, result);
+        tokio::select! {
+            Some(found) = found(&mut place) => {
+                place = None;
+                let Some((index, call)) = waiting.next() else {
+                    continue;
+                };
+                let Some(target) = selection.targets.get(index) else {
+                    continue;
+                };
+                let (app, node) = (Arc::clone(app), Arc::clone(&target.node));
+                running.spawn(async move {
+                    let _place = found;
+                    let result = read_until(&app, &node, &call, bytes_max, deadline)
+                        .await
+                        .map_err(AskError::Fault)
+                        .and_then(|answer| judge(&node, answer, read));
+                    (index, result)
+                });
             }
-            Some(Err(error)) => tracing::error!("asking a node failed: {error}"),
+            Some(ended) = running.join_next() => match ended {
+                Ok((index, result)) => {
+                    open.remove(&index);
+                    take(index, result);
+                }
+                Err(error) => tracing::error!("asking a node failed: {error}"),
+            },
+            () = sleep_until(deadline), if place.is_some() => {
+                place = None;
+                for (index, _) in waiting.by_ref() {
+                    open.remove(&index);
+                    take(index, Err(NodeFault::Timeout.into()));
+                }
+            }
+            else => break,
         }
     }
     for index in open {
         let fault = NodeFault::Broken("asking it failed".to_owned());
         take(index, Err(fault.into()));
+    }
+}
+
+/// The place that is waited for, if one is.
+async fn found(place: &mut Option<Pin<Box<impl Future<Output = NodePlace>>>>) -> Option<NodePlace> {
+    match place {
+        Some(place) => Some(place.await),
+        None => None,
     }
 }
 
@@ -195,7 +223,7 @@ async fn read_until(
         if again >= deadline {
             return Ok(answer);
         }
-        tokio::time::sleep_until(again).await;
+        sleep_until(again).await;
     }
 }
 
@@ -258,7 +286,7 @@ pub(in crate::gateway) async fn ask_all<T: serde::de::DeserializeOwned + Send + 
     let calls = calls.collect();
     ask(
         app,
-        targets,
+        selection,
         calls,
         COUNTS_BYTES_MAX,
         deadline(app),

@@ -195,13 +195,12 @@ impl NodeMerge<'_> {
         });
         let calls: Vec<_> = calls.collect();
         let (app, direction) = (self.app, self.asked.direction);
-        let targets = &self.selection.targets;
         let (branches, limit) = (&mut self.branches, self.asked.limit);
         let mut held = bytes_of(branches);
         let (bytes, deadline) = (NODE_PAGE_BYTES_MAX, self.deadline);
         ask(
             app,
-            targets,
+            self.selection,
             calls,
             bytes,
             deadline,

@@ -9,6 +9,7 @@ use crate::gateway::request::{GatewayRequest, take_one};
 use crate::gateway::session::user::{NodeGrant, check_workspace};
 use crate::gateway::status::{has_labels, no_registry, take_labels};
 use crate::http_client::query_encoded;
+use crate::server::PrincipalId;
 use crate::time::Micros;
 use hyper::Method;
 use hyper::header::HeaderMap;
@@ -32,6 +33,13 @@ pub(in crate::gateway) struct NodeSelection {
     pub(in crate::gateway) parameters: Vec<(String, String)>,
     /// For whom the gateway asks.
     pub(in crate::gateway) user: String,
+}
+
+impl NodeSelection {
+    /// For limits: for whom the gateway asks.
+    pub(in crate::gateway) fn principal(&self) -> PrincipalId {
+        PrincipalId::vouched(None, Some(&self.user))
+    }
 }
 
 impl Target {

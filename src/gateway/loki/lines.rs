@@ -131,7 +131,7 @@ impl LineMerge {
             };
             ask(
                 app,
-                targets,
+                &question.selection,
                 calls,
                 NODE_LINES_BYTES_MAX,
                 deadline,

@@ -178,7 +178,7 @@ impl Evaluation<'_> {
         let (app, calls, until) = (&question.app, calls.collect(), deadline(&question.app));
         ask(
             app,
-            targets,
+            &question.selection,
             calls,
             ANSWER_BYTES_MAX,
             until,

@@ -2,6 +2,8 @@
 
 mod answer;
 mod compared;
+mod groups;
+mod lines;
 mod miner;
 
 pub use answer::{PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest};
@@ -20,7 +22,8 @@ use crate::record::Id;
 use crate::store::{self, View};
 use crate::time::Micros;
 use foldhash::fast::RandomState;
-use miner::{Lines, Miner};
+use lines::Lines;
+use miner::Miner;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, RangeInclusive};
 

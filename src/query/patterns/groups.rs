@@ -23,7 +23,7 @@ type WordNumber = u32;
 
 /// The number of all words that are in no group.
 const UNKNOWN: WordNumber = 0;
-/// The number of the word that stands for any word.
+/// The number of the placeholder of any word.
 const ANY: WordNumber = 1;
 
 /// Similar lines: the words of their template and their counts.

@@ -44,7 +44,7 @@ mod whole;
 mod write;
 
 pub use error::Error;
-pub(crate) use folder::holder::Holder;
+pub use folder::holder::Holder;
 pub use format::index::fields::{FieldIndex, FieldTotals, ListedValues, ManyValues, PresentValues};
 pub use format::index::fold::fold;
 pub use format::metadata::values::BOOKKEEPING_KEYS;

@@ -8,8 +8,24 @@ use std::path::Path;
 pub(in crate::store) const LOCK_FILE: &str = "LOCK";
 
 /// What is known of the process that writes a store.
+///
+/// ```
+/// use vmlog::disk::RealDisk;
+/// use vmlog::store::{Holder, Options, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// assert_eq!(Holder::of(&RealDisk, folder.path()), Holder::None);
+/// let (store, _) = Store::open(std::sync::Arc::new(RealDisk), folder.path(), Options::default())?;
+/// let held = Holder::of(&RealDisk, folder.path());
+/// assert_eq!(held, Holder::Process(Some(std::process::id())));
+/// drop(store);
+/// assert_eq!(Holder::of(&RealDisk, folder.path()), Holder::None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holder {
+pub enum Holder {
     /// No process writes the store, or there is none.
     None,
     /// A process holds it; its id, if it wrote one.
@@ -20,7 +36,8 @@ pub(crate) enum Holder {
 
 impl Holder {
     /// Checks the lock of the store in this folder. Creates no file.
-    pub(crate) fn of(disk: &dyn Disk, root: &Path) -> Self {
+    #[must_use]
+    pub fn of(disk: &dyn Disk, root: &Path) -> Self {
         let path = root.join(LOCK_FILE);
         match disk.open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Self::None,

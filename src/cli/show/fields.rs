@@ -100,7 +100,7 @@ const DEPTH_MAX: usize = 2;
 
 /// A field, with the style of its value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub(super) struct ShownField {
     /// Names of nested objects, with dots between them.
     pub(super) key: String,
     pub(super) value: String,
@@ -108,7 +108,7 @@ pub(super) struct Field {
 }
 
 /// The fields of a record, the most telling first.
-pub(super) fn payload(metadata: &Metadata) -> Vec<Field> {
+pub(super) fn payload(metadata: &Metadata) -> Vec<ShownField> {
     // the start and the end of a run or a stage say it in their message
     let kind = metadata.get("event_type").and_then(Value::as_str);
     if kind.is_some_and(|kind| kind.starts_with("process_") || kind.starts_with("cloud_init_")) {
@@ -127,7 +127,7 @@ fn is_payload(key: &str) -> bool {
     !ORIGIN_KEYS.contains(&key) && !ORIGIN_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
-fn flatten(key: &str, value: &Value, depth: usize, fields: &mut Vec<Field>) {
+fn flatten(key: &str, value: &Value, depth: usize, fields: &mut Vec<ShownField>) {
     let text = match value {
         Value::Null => return,
         Value::String(text) if text.is_empty() => return,
@@ -140,7 +140,7 @@ fn flatten(key: &str, value: &Value, depth: usize, fields: &mut Vec<Field>) {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    fields.push(Field {
+    fields.push(ShownField {
         key: key.to_owned(),
         style: style(name(key), &text),
         value: text,

@@ -1,7 +1,7 @@
 //! Records on a terminal: aligned columns, a hanging indent, colours by level and source, fields of structured lines, and the
 //! searched text marked.
 
-use super::fields::{self, Field};
+use super::fields::{self, ShownField};
 use super::highlight::Highlighter;
 use super::pretty::{level_colour, source_colour};
 use crate::cli::terminal::text::{Span, fitted, push_spans, restyle, spans_of, wrap};
@@ -154,7 +154,7 @@ impl Screen {
 
     /// The fields of a structured line other than its message, as `key=value`.
     fn push_fields(&self, spans: &mut Vec<Span>, metadata: &Metadata) {
-        for Field { key, value, style } in fields::payload(metadata) {
+        for ShownField { key, value, style } in fields::payload(metadata) {
             let lead = if spans.is_empty() { "" } else { "  " };
             spans.push(Span::new(format!("{lead}{}=", plain(&key)), DIM));
             let short: String = value.chars().take(VALUE_CHARS_MAX).collect();

@@ -7,7 +7,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
-use crate::gateway::node::room::NodePlace;
+use crate::gateway::node::room::RequestPlace;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -197,7 +197,9 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
 }
 
 /// The place that is waited for, if one is.
-async fn found(place: &mut Option<Pin<Box<impl Future<Output = NodePlace>>>>) -> Option<NodePlace> {
+async fn found(
+    place: &mut Option<Pin<Box<impl Future<Output = RequestPlace>>>>,
+) -> Option<RequestPlace> {
     match place {
         Some(place) => Some(place.await),
         None => None,

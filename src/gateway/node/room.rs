@@ -26,7 +26,7 @@ pub(in crate::gateway) struct UserRoom {
 
 /// A place for one request; dropping it frees it.
 #[derive(Debug)]
-pub(in crate::gateway) struct NodePlace {
+pub(in crate::gateway) struct RequestPlace {
     _own: Option<OwnedSemaphorePermit>,
     _of_all: Option<OwnedSemaphorePermit>,
 }
@@ -61,11 +61,11 @@ impl NodeRoom {
 
 impl UserRoom {
     /// Waits for a place; who came first gets the next one.
-    pub(in crate::gateway) async fn place(self) -> NodePlace {
+    pub(in crate::gateway) async fn place(self) -> RequestPlace {
         // neither semaphore is ever closed
         let own = self.own.acquire_owned().await.ok();
         let all = self.all.acquire_owned().await.ok();
-        NodePlace {
+        RequestPlace {
             _own: own,
             _of_all: all,
         }
@@ -78,7 +78,7 @@ mod tests {
     use std::time::Duration;
     use tokio::time::timeout;
 
-    async fn places(room: &UserRoom, count: usize) -> Vec<NodePlace> {
+    async fn places(room: &UserRoom, count: usize) -> Vec<RequestPlace> {
         let mut held = Vec::new();
         while held.len() < count
             && let Ok(place) = timeout(Duration::from_millis(20), room.clone().place()).await

@@ -7,12 +7,9 @@ mod sources;
 
 use crate::cli::failure::Failure;
 use crate::cli::settings::raw;
-use crate::cli::terminal::output::print;
-use crate::cli::terminal::wants_colour;
 use crate::config::Config;
 use clap::{ArgMatches, Command};
-use report::{CheckResult, text};
-use std::io;
+use report::CheckResult;
 
 /// The arguments of `vmlog doctor`.
 pub(super) fn command() -> Command {
@@ -39,7 +36,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
             "see `vmlog serve --help`; nothing else was checked",
         )],
     };
-    print(&text(&findings, wants_colour(&io::stdout())))?;
+    report::print(&findings)?;
     Ok(u8::from(findings.iter().any(CheckResult::is_wrong)))
 }
 

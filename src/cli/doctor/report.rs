@@ -1,7 +1,9 @@
 //! The results of checks, and how they are printed.
 
-use crate::cli::terminal::text::counted;
-use std::fmt::Write as _;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::StandardOutput;
+use crate::cli::terminal::refuses_colour;
+use crate::cli::terminal::text::{Span, counted, push_spans};
 
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,46 +63,71 @@ impl CheckResult {
     }
 }
 
-/// A line for each result, the suggestion below it, and a summary; on a terminal in colour.
-pub(super) fn text(findings: &[CheckResult], has_colour: bool) -> String {
-    let mut text = String::new();
-    // Writing to memory cannot fail.
-    for finding in findings {
-        let (verdict, colour) = match finding.verdict {
-            CheckStatus::Good => ("ok", GREEN),
-            CheckStatus::Note => ("note", YELLOW),
-            CheckStatus::Wrong => ("WRONG", RED),
-        };
-        let verdict = painted(&format!("{verdict:<6}"), colour, has_colour);
-        let _ = writeln!(text, "{verdict}{:<12}{}", finding.subject, finding.text);
-        if let Some(remedy) = &finding.remedy {
-            let _ = writeln!(text, "{:18}-> {remedy}", "");
-        }
+/// Prints a line for each result, the suggestion below it, and a summary; in colour on a terminal that wants it.
+pub(super) fn print(findings: &[CheckResult]) -> Result<(), Failure> {
+    let mut output = StandardOutput::new();
+    let has_colour = output.is_terminal() && !refuses_colour();
+    for line in lines(findings) {
+        let verdict = Span::new(line.verdict, line.colour);
+        push_spans(output.buffer(), &[verdict], has_colour);
+        // names of files are escaped on a terminal
+        output.push_text(&format!("{}\n", line.text));
     }
-    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
-    let (summary, colour) = match wrong {
-        0 => ("no problems found".to_owned(), GREEN),
-        wrong => (format!("{} found", counted(wrong, "problem")), RED),
-    };
-    let _ = writeln!(text, "{}", painted(&summary, colour, has_colour));
-    text
+    output.finish()
+}
+
+/// A line: its verdict in a colour, then a text.
+struct ReportLine {
+    verdict: String,
+    colour: &'static str,
+    text: String,
 }
 
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const RED: &str = "1;31";
 
-fn painted(text: &str, colour: &str, has_colour: bool) -> String {
-    if has_colour {
-        format!("\x1b[{colour}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
+fn lines(findings: &[CheckResult]) -> Vec<ReportLine> {
+    let line = |verdict: String, colour, text: String| ReportLine {
+        verdict,
+        colour,
+        text,
+    };
+    let mut lines = Vec::new();
+    for finding in findings {
+        let (verdict, colour) = match finding.verdict {
+            CheckStatus::Good => ("ok", GREEN),
+            CheckStatus::Note => ("note", YELLOW),
+            CheckStatus::Wrong => ("WRONG", RED),
+        };
+        let text = format!("{:<12}{}", finding.subject, finding.text);
+        lines.push(line(format!("{verdict:<6}"), colour, text));
+        if let Some(remedy) = &finding.remedy {
+            lines.push(line(String::new(), "", format!("{:18}-> {remedy}", "")));
+        }
     }
+    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
+    lines.push(match wrong {
+        0 => line("no problems found".to_owned(), GREEN, String::new()),
+        wrong => line(
+            format!("{} found", counted(wrong, "problem")),
+            RED,
+            String::new(),
+        ),
+    });
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(findings: &[CheckResult]) -> String {
+        let lines = lines(findings).into_iter();
+        lines
+            .map(|line| [line.verdict, line.text, "\n".to_owned()].concat())
+            .collect()
+    }
 
     #[test]
     fn findings_are_aligned_with_their_remedies() {
@@ -110,17 +137,12 @@ mod tests {
             CheckResult::wrong("port", "in use", "set LOG_LISTEN"),
         ];
         assert_eq!(
-            text(&findings, false),
+            text(&findings),
             "ok    data        /d: may be written\n\
              note  docker      not here\n                  -> none is needed\n\
              WRONG port        in use\n                  -> set LOG_LISTEN\n\
              1 problem found\n"
         );
-        assert!(text(&findings[..2], false).ends_with("no problems found\n"));
-        let coloured = text(&findings[2..], true);
-        assert!(
-            coloured.starts_with("\x1b[1;31mWRONG \x1b[0mport "),
-            "{coloured}"
-        );
+        assert!(text(&findings[..2]).ends_with("no problems found\n"));
     }
 }

@@ -45,13 +45,27 @@ fn control_characters_in_names_are_escaped_on_a_terminal() {
         ("LOG_CLOUD_INIT_PATH", "/no\u{1b}]0;owned\u{7}/log"),
         ("LOG_LISTEN", "127.0.0.1:0"),
     ];
-    let shown = on_terminal(&vmlog(&["doctor"]), &environment);
+    let plain = [environment.as_slice(), &[("NO_COLOR", "1")]].concat();
+    let shown = on_terminal(&vmlog(&["doctor"]), &plain);
     let (cloud_init, _) = line(&shown, "cloud-init");
     assert!(
         cloud_init.contains(r"/no\x1b]0;owned\x07/log does not exist"),
         "{shown:?}"
     );
     assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+    let coloured = on_terminal(
+        &vmlog(&["doctor"]),
+        &[environment.as_slice(), &[("NO_COLOR", "")]].concat(),
+    );
+    assert!(
+        coloured.contains("\u{1b}[33mnote  \u{1b}[0mcloud-init"),
+        "{coloured:?}"
+    );
+    assert!(
+        coloured.contains(r"/no\x1b]0;owned\x07/log does not exist"),
+        "{coloured:?}"
+    );
+    assert!(!coloured.contains("\u{1b}]"), "{coloured:?}");
 }
 
 #[test]

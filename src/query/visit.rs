@@ -185,12 +185,6 @@ impl<'b> MatchedRows<'b> {
         self.column(&self.levels, of_cached, || self.block.levels())
     }
 
-    /// Whether all rows of the block are of one source.
-    #[must_use]
-    pub fn is_of_one_source(&self) -> bool {
-        self.block.summary().source.is_some()
-    }
-
     /// The source of the row at `index`, counted from the first row that matches.
     ///
     /// # Errors

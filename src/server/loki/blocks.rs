@@ -5,8 +5,6 @@ use crate::logql::{MetricError, RangePlan, SeriesTallies};
 use crate::query::MatchedRows;
 use crate::record::{Id, Level, Source};
 use crate::store;
-use crate::time::Micros;
-use std::ops::Range;
 
 /// The values that a block adds to a range.
 #[derive(Debug, Default)]
@@ -27,7 +25,6 @@ pub(super) fn count(node: Option<&str>, range: &RangePlan, rows: &MatchedRows<'_
         range,
         tallies: SeriesTallies::default(),
         stretch: None,
-        inside: Micros::new(0)..Micros::new(0),
         counts: Vec::new(),
     };
     if let (Some(summary), Some(source)) = (rows.whole(), rows.source(0)?)
@@ -42,13 +39,8 @@ pub(super) fn count(node: Option<&str>, range: &RangePlan, rows: &MatchedRows<'_
             return Ok(counter.finish());
         }
     }
-    let one_source = rows.is_of_one_source();
     let (times, levels) = (rows.timestamps()?, rows.levels()?);
     for (index, (time, level)) in times.iter().zip(levels).enumerate() {
-        // Nearly all lines are in the period of the line before, and of the same source.
-        if one_source && counter.count_again(*time, *level) {
-            continue;
-        }
         let Some(source) = rows.source(index)? else {
             continue;
         };
@@ -75,35 +67,17 @@ struct Counter<'c> {
     tallies: SeriesTallies,
     /// The first and the last nanosecond of the current period.
     stretch: Option<(i64, i64)>,
-    /// The times of which all lines are in the current period, whatever their ids.
-    inside: Range<Micros>,
     counts: Vec<(&'c Source, [u64; 4])>,
 }
 
 impl<'c> Counter<'c> {
-    /// Counts a line of the same source as the line before, if its time is enough to know that it is in the same period.
-    fn count_again(&mut self, time: Micros, level: Level) -> bool {
-        let levels = self.counts.first_mut().map(|(_, levels)| levels);
-        match levels.and_then(|levels| levels.get_mut(level.index())) {
-            Some(count) if self.inside.contains(&time) => {
-                *count += 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn add(&mut self, nanos: i64, source: &'c Source, level: Level) -> Result<(), MetricError> {
         let is_inside = self
             .stretch
             .is_some_and(|(from, to)| from <= nanos && nanos <= to);
         if !is_inside {
             self.flush()?;
-            let (from, to) = self.range.stretch(nanos);
-            self.stretch = Some((from, to));
-            let after_last = to.saturating_sub(999).div_euclid(1_000).saturating_add(1);
-            self.inside =
-                Micros::new(from.div_euclid(1_000).saturating_add(1))..Micros::new(after_last);
+            self.stretch = Some(self.range.stretch(nanos));
         }
         let known = self
             .counts

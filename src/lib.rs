@@ -90,6 +90,7 @@
 //! events    what happened, in a store of its own, and back into the log as records
 //! live      ring of the newest records, fan-out to subscribers
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
+//! tasks     futures and blocking work for the async runtime, compiled once for all their types
 //! http_client  the only HTTP client: TLS, limited waits and bodies
 //! server    HTTP: access, pages, SSE, the browser page
 //! gateway   one address for many machines: registry, sessions, tokens, answers of one node and of several
@@ -181,6 +182,8 @@ pub mod redact;
 pub mod server;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "app")]
+mod tasks;
 #[cfg(feature = "store")]
 pub mod time;
 #[cfg(feature = "app")]

@@ -16,6 +16,7 @@ use crate::gateway::session::authenticator::UserAuthenticator;
 use crate::gateway::session::origin::OriginRules;
 use crate::gateway::session::revoked::RevokedSessions;
 use crate::server::{ConnectionLimiter, FairSemaphore, PrincipalId, TokenBuckets};
+use crate::tasks;
 use hyper::header::HeaderValue;
 use std::io;
 use std::net::IpAddr;
@@ -129,7 +130,7 @@ impl GatewayApp {
     /// one stays in use.
     pub(in crate::gateway) async fn refresh_members(&self) {
         let (members, revoked) = (Arc::clone(&self.members), Arc::clone(&self.users.revoked));
-        let refreshed = tokio::task::spawn_blocking(move || {
+        let refreshed = tasks::blocking(move || {
             let (members, sessions) = (members.refresh(), revoked.refresh());
             (
                 *members.as_ref().unwrap_or(&false),

@@ -44,6 +44,7 @@ pub use join::document::{NodePlace, create_join_token, revoke_node};
 pub use options::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
 
 use crate::server::{self, Listening, access_token};
+use crate::tasks;
 use app::GatewayApp;
 use hyper::service::service_fn;
 use join::challenge::Challenges;
@@ -79,7 +80,7 @@ impl Gateway {
     /// The keys cannot be used.
     pub async fn open(options: GatewayOptions, address: IpAddr) -> io::Result<Self> {
         let (folder, lifetime) = (options.directory.clone(), options.key_lifetime);
-        let opened = tokio::task::spawn_blocking(move || {
+        let opened = tasks::blocking(move || {
             access_token::make_private_directory(&folder)?;
             let keys = Keyring::open(&folder, lifetime)?;
             let members = Members::open(&folder)?;
@@ -105,9 +106,9 @@ impl Gateway {
     /// Serves until `shutdown`, then ends every stream and returns within a second.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { app, stop } = self;
-        let watching = tokio::spawn(watch_registry(Arc::clone(&app)));
-        let watching_members = tokio::spawn(watch_members(Arc::clone(&app)));
-        let maintaining = tokio::spawn(maintain(Arc::clone(&app)));
+        let watching = tasks::spawn(watch_registry(Arc::clone(&app)));
+        let watching_members = tasks::spawn(watch_members(Arc::clone(&app)));
+        let maintaining = tasks::spawn(maintain(Arc::clone(&app)));
         let listening = Listening {
             listener,
             limiter: Arc::clone(&app.limiter),
@@ -152,7 +153,7 @@ async fn maintain(app: Arc<GatewayApp>) {
     for round in 1_u32.. {
         tokio::time::sleep(MAINTAIN_EVERY).await;
         let keys = app.keys.clone();
-        let maintained = tokio::task::spawn_blocking(move || keys.maintain()).await;
+        let maintained = tasks::blocking(move || keys.maintain()).await;
         if let Ok(Err(error)) = maintained {
             tracing::warn!("the keys of the gateway cannot be maintained: {error}");
         }

@@ -11,6 +11,7 @@ pub(crate) use tls::{
 };
 pub(crate) use url::{Origin, is_this_machine, is_trusted_url, query_encoded};
 
+use crate::tasks;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -107,7 +108,7 @@ async fn handshake(
 ) -> Result<Sender, ClientError> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // the task ends with the connection; an error of it also shows in the response
-    tokio::spawn(async move { drop(connection.with_upgrades().await) });
+    tasks::spawn(async move { drop(connection.with_upgrades().await) });
     Ok(sender)
 }
 

@@ -11,10 +11,9 @@ use crate::server::tls::Tls;
 use crate::server::waiting::stopped;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -87,13 +86,15 @@ pub(crate) async fn serve<S, B>(
         if let Some(connection) = limiter.enter() {
             let acceptor = tls.as_ref().map(Tls::acceptor);
             let stopping = stop.subscribe();
-            connections.spawn(serve_connection(
+            // boxed: one copy of the code that runs it, for the server and the gateway
+            let served: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(serve_connection(
                 stream,
                 acceptor,
                 service(peer),
                 connection,
                 stopping,
             ));
+            connections.spawn(served);
         }
     }
     drop(listener);

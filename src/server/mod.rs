@@ -77,6 +77,7 @@ pub(crate) use uplink::protocol as uplink_protocol;
 pub(crate) use waiting::stopped;
 pub(crate) use wire::write_entry;
 
+use crate::tasks;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -99,7 +100,7 @@ pub async fn run(
     let service = |peer| service::service(&app, peer, None);
     let uplink = app.options.uplink.clone();
     let mut uplink =
-        uplink.map(|options| tokio::spawn(uplink::run(Arc::clone(&app), Arc::new(options))));
+        uplink.map(|options| tasks::spawn(uplink::run(Arc::clone(&app), Arc::new(options))));
     // A websocket is no longer part of its connection, and that to a gateway never was one of these.
     let upgraded = async {
         app.websockets.closed().await;

@@ -2,6 +2,7 @@
 
 use crate::server::http::error::ApiError;
 use crate::store::Reader;
+use crate::tasks;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -74,7 +75,7 @@ impl Readiness {
             return Ok(state);
         }
         let (reader, folder) = (self.reader.clone(), self.folder);
-        let looked = tokio::task::spawn_blocking(move || look(&reader, folder));
+        let looked = tasks::blocking(move || look(&reader, folder));
         let state = looked.await.map_err(|_| ApiError::internal())?;
         let before = last.map_or(StoreHealth::Ready, |(_, state)| state);
         if state == StoreHealth::FolderGone && before != state {

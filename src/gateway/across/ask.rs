@@ -8,6 +8,7 @@ use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
 use crate::gateway::node::room::RequestPlace;
+use crate::tasks::{Erased, restored};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -141,7 +142,25 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
     bytes_max: usize,
     deadline: Instant,
     read: fn(NodeAnswer) -> Result<T, NodeFault>,
-    mut take: impl FnMut(usize, Result<T, AskError>),
+    mut take: impl FnMut(usize, Result<T, AskError>) + Send,
+) {
+    let read = Arc::new(move |answer| Ok(Box::new(read(answer)?) as Erased));
+    let mut take = |index, result: Result<Erased, _>| take(index, result.map(restored));
+    ask_erased(app, selection, calls, bytes_max, deadline, read, &mut take).await;
+}
+
+/// Reads an answer as a type that the caller knows.
+type ReadErased = Arc<dyn Fn(NodeAnswer) -> Result<Erased, NodeFault> + Send + Sync>;
+
+/// [`ask`], compiled once for all types of answers.
+async fn ask_erased(
+    app: &Arc<GatewayApp>,
+    selection: &NodeSelection,
+    calls: Vec<(usize, NodeCall)>,
+    bytes_max: usize,
+    deadline: Instant,
+    read: ReadErased,
+    take: &mut (dyn FnMut(usize, Result<Erased, AskError>) + Send),
 ) {
     let mut open: BTreeSet<usize> = calls.iter().map(|(index, _)| *index).collect();
     let mut waiting = calls.into_iter();
@@ -164,12 +183,13 @@ pub(in crate::gateway) async fn ask<T: Send + 'static>(
                     continue;
                 };
                 let (app, node) = (Arc::clone(app), Arc::clone(&target.node));
+                let read = Arc::clone(&read);
                 running.spawn(async move {
                     let _place = found;
                     let result = read_until(&app, &node, &call, bytes_max, deadline)
                         .await
                         .map_err(AskError::Fault)
-                        .and_then(|answer| judge(&node, answer, read));
+                        .and_then(|answer| judge(&node, answer, read.as_ref()));
                     (index, result)
                 });
             }
@@ -236,11 +256,11 @@ fn retry_after(answer: &NodeAnswer) -> Duration {
     Duration::from_secs(seconds.unwrap_or(1).max(1))
 }
 
-fn judge<T>(
+fn judge(
     node: &Node,
     answer: NodeAnswer,
-    read: fn(NodeAnswer) -> Result<T, NodeFault>,
-) -> Result<T, AskError> {
+    read: &(dyn Fn(NodeAnswer) -> Result<Erased, NodeFault> + Send + Sync),
+) -> Result<Erased, AskError> {
     match answer.status {
         StatusCode::OK => read(answer).map_err(|fault| {
             node.failed(&fault);

@@ -15,6 +15,7 @@ use crate::gateway::request::{GatewayRequest, take_one};
 use crate::gateway::session::life::SessionLife;
 use crate::server::FairPermit;
 use crate::server::stopped;
+use crate::tasks;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ pub(in crate::gateway) async fn tail(
         _permit: permit,
     };
     let life = SessionLife::of(&request.user, &app.users.revoked);
-    tokio::spawn(stream.run(tails, report.json(), life));
+    tasks::spawn(stream.run(tails, report.json(), life));
     Ok(event_stream(blocks))
 }
 

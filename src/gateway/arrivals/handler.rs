@@ -13,6 +13,7 @@ use crate::server::uplink_protocol::{
     UPGRADE, credentials, statement,
 };
 use crate::server::{network, stopped};
+use crate::tasks;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt as _, Collected, Limited};
@@ -70,7 +71,7 @@ pub(in crate::gateway) async fn join(
         return Err(refused(JoinRefusal::Listed));
     }
     let (members, node) = (Arc::clone(&app.members), request.node.clone());
-    let joined = tokio::task::spawn_blocking(move || members.join(&token, &node, &request.key));
+    let joined = tasks::blocking(move || members.join(&token, &node, &request.key));
     let joined = joined
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)));
@@ -130,7 +131,7 @@ pub(in crate::gateway) async fn connect(
         ));
     }
     let upgrade = hyper::upgrade::on(request);
-    tokio::spawn(serve(Arc::clone(app), node, key, peer, upgrade));
+    tasks::spawn(serve(Arc::clone(app), node, key, peer, upgrade));
     let mut response = reply::bytes("text/plain", "");
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();

@@ -12,6 +12,7 @@ use crate::logql::{
 use crate::server::loki::json::{self, QueryStats};
 use crate::server::loki::metrics::{MetricResult, TalliedRanges, evaluate};
 use crate::server::loki::tallies::ANSWER_BYTES_MAX;
+use crate::tasks;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use std::collections::BTreeSet;
@@ -118,8 +119,7 @@ impl Evaluation<'_> {
             began,
             ..
         } = self;
-        let evaluated =
-            tokio::task::spawn_blocking(move || evaluate(&plan, is_instant, counted, began));
+        let evaluated = tasks::blocking(move || evaluate(&plan, is_instant, counted, began));
         let evaluated = evaluated.await.map_err(|error| {
             tracing::error!("evaluating a query failed: {error}");
             let status = StatusCode::INTERNAL_SERVER_ERROR;

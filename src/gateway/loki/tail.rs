@@ -22,6 +22,7 @@ use crate::server::FairPermit;
 use crate::server::loki::json::{self, FoundLine};
 use crate::server::loki::parameters::{CATEGORIZE, FLAGS, QUERY_SINCE_NANOS};
 use crate::server::stopped;
+use crate::tasks;
 use crate::time::Micros;
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 use serde::Deserialize;
@@ -83,7 +84,7 @@ pub(in crate::gateway) async fn tail(
         _permit: permit,
     };
     let life = SessionLife::of(&request.user, &app.users.revoked);
-    tokio::spawn(async move {
+    tasks::spawn(async move {
         let Some((mut sender, mut receiver)) = socket.open().await else {
             return;
         };

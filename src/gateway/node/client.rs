@@ -10,6 +10,7 @@ use crate::http_client::{
     AuthoritiesError, Origin, Sender, USER_AGENT, client_config, config_for_authorities,
     config_for_certificate, connect,
 };
+use crate::tasks;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -223,7 +224,7 @@ impl NodeClient {
             return Ok(Some(known));
         }
         let (wanted, authorities) = (trust.clone(), self.authorities.clone());
-        let made = tokio::task::spawn_blocking(move || match &wanted {
+        let made = tasks::blocking(move || match &wanted {
             NodeTrust::Plain | NodeTrust::Usual => client_config(authorities.as_deref()),
             NodeTrust::AuthoritiesFile(path) => client_config(Some(path)),
             NodeTrust::Authorities(pem) => config_for_authorities(pem.as_bytes()),

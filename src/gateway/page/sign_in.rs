@@ -6,6 +6,7 @@ use crate::gateway::reply::{self, GatewayResponse};
 use crate::gateway::request::GatewayRequest;
 use crate::gateway::session::authenticator::SESSION_HEADER;
 use crate::gateway::session::grant::{self, SessionName};
+use crate::tasks;
 use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 use std::io;
@@ -36,7 +37,7 @@ pub(in crate::gateway) async fn session(
 
 async fn end(app: &GatewayApp, name: SessionName) -> Result<(), GatewayError> {
     let revoked = Arc::clone(&app.users.revoked);
-    let ended = tokio::task::spawn_blocking(move || revoked.revoke(name)).await;
+    let ended = tasks::blocking(move || revoked.revoke(name)).await;
     let ended = ended.unwrap_or_else(|error| Err(io::Error::other(error)));
     ended.map_err(|error| {
         tracing::error!("the end of a session cannot be stored: {error}");

@@ -12,6 +12,7 @@ use crate::gateway::request::GatewayRequest;
 use crate::gateway::session::life::SessionLife;
 use crate::server::FairPermit;
 use crate::server::stopped;
+use crate::tasks;
 use futures_util::stream::poll_fn;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::Response;
@@ -50,7 +51,7 @@ pub(in crate::gateway) async fn tail(
         life: SessionLife::of(&request.user, &app.users.revoked),
         _permit: permit,
     };
-    tokio::spawn(relay.run(feed, Arc::clone(node)));
+    tasks::spawn(relay.run(feed, Arc::clone(node)));
     Ok(event_stream(blocks))
 }
 

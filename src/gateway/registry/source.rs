@@ -5,6 +5,7 @@ use crate::http_client::{
 };
 use crate::opening;
 use crate::server::KeySource;
+use crate::tasks;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
@@ -96,7 +97,7 @@ impl DocumentSource {
             KeySource::File(path) => {
                 let known = self.version.clone();
                 let named = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_file(&path, &known)).await;
+                let read = tasks::blocking(move || read_file(&path, &known)).await;
                 let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
                 let read = read.map_err(|error| RegistryError::File(named, error))?;
                 Ok(read.map(|(version, text)| {
@@ -125,7 +126,7 @@ impl DocumentSource {
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let tls = if origin.is_encrypted {
             let file = self.authorities.clone();
-            let made = tokio::task::spawn_blocking(move || client_config(file.as_deref())).await;
+            let made = tasks::blocking(move || client_config(file.as_deref())).await;
             let made = made.map_err(|error| ClientError::Broken(error.to_string()))?;
             Some(made.map_err(RegistryError::Authorities)?)
         } else {

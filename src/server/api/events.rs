@@ -13,6 +13,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::http::request::{ApiRequest, refuse, take_number, take_single};
 use crate::server::records::{Records, ScopedView};
+use crate::tasks;
 use crate::time::Micros;
 use serde::Serialize;
 use serde_json::json;
@@ -45,7 +46,7 @@ pub(in crate::server) async fn add(
         let _permit = permit;
         events.append(draft)
     };
-    let appended = tokio::task::spawn_blocking(append).await;
+    let appended = tasks::blocking(append).await;
     let appended = appended.map_err(|_| ApiError::internal())?;
     let acknowledged = appended.map_err(|error| {
         tracing::error!("an event was not stored: {}", error_chain(&error));

@@ -6,6 +6,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::measure::Measure;
 use crate::store::StoreHistory;
+use crate::tasks;
 use crate::time::Micros;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -29,7 +30,7 @@ pub(in crate::server) async fn ready(
         if !collectors.is_empty() {
             answer["collectors"] = collectors.into();
         }
-        let history = tokio::task::spawn_blocking(app.records.history());
+        let history = tasks::blocking(app.records.history());
         answer["history"] = history_body(&history.await.map_err(|_| ApiError::internal())?);
     }
     Ok(reply::json(&answer))

@@ -5,6 +5,7 @@ use super::jwt::{Algorithm, DecodingKey, JwtClaims, TokenKey, UnverifiedToken};
 use super::refusal::TokenRefusal;
 use crate::http_client::{AuthoritiesError, ClientError, client_config, fetch, is_trusted_url};
 use crate::opening;
+use crate::tasks;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
@@ -114,7 +115,7 @@ impl TokenKeys {
         }
         if self.is_stale() && self.may_try() {
             let keys = Arc::clone(self);
-            tokio::spawn(async move { keys.refresh().await });
+            tasks::spawn(async move { keys.refresh().await });
         }
         found
     }
@@ -186,7 +187,7 @@ impl TokenKeys {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, KeysError> + Send + 'static,
 ) -> Result<T, KeysError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tasks::blocking(work).await;
     done.unwrap_or_else(|error| Err(KeysError::File(io::Error::other(error))))
 }
 

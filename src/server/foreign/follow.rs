@@ -8,6 +8,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::limits::shares::FairPermit;
 use crate::server::records::ScopedView;
+use crate::tasks;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -71,7 +72,7 @@ pub(super) fn stream(
         _share: share,
     };
     let mut stopping = app.stopping.clone();
-    tokio::spawn(async move {
+    tasks::spawn(async move {
         let expired = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,

@@ -6,6 +6,7 @@
 use crate::query::{BlockCache, Budget, Cancel};
 use crate::server::auth::principal::{Principal, PrincipalId};
 use crate::server::http::error::ApiError;
+use crate::tasks;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl Gate {
         let cancel = Cancel::default();
         let _waiter = Waiter(cancel.clone());
         let cache = self.blocks.clone();
-        let done = tokio::task::spawn_blocking(move || {
+        let done = tasks::blocking(move || {
             let result = work(&Budget {
                 rows_max: SCAN_ROWS_MAX,
                 time_max: SCAN_TIME_MAX,

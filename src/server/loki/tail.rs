@@ -16,6 +16,7 @@ use crate::server::http::reply;
 use crate::server::http::request::ApiRequest;
 use crate::server::limits::shares::FairPermit;
 use crate::server::waiting::{reached, stopped};
+use crate::tasks;
 use crate::time::Micros;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -182,7 +183,7 @@ impl LokiFollower {
     fn events(self) -> Response {
         let (sender, chunks) = mpsc::channel(1);
         let closed = sender.clone();
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             self.run(FrameOutput::Events(sender), closed.closed()).await;
         });
         let mut response = reply::streamed("text/event-stream", chunks);
@@ -290,8 +291,7 @@ impl LokiFollower {
             let query = Arc::clone(&self.query);
             // A pipeline may take milliseconds for each record: all tails together use at most one processor.
             let permit = self.app.matching.acquire().await;
-            let matched =
-                tokio::task::spawn_blocking(move || matched(&query, unmatched.matching())).await;
+            let matched = tasks::blocking(move || matched(&query, unmatched.matching())).await;
             drop(permit);
             let (lines, dropped) = matched.map_err(|_| FollowEnd::Failed(ApiError::internal()))?;
             let seen = last.unwrap_or(self.seen());

@@ -17,6 +17,7 @@ use crate::server::tail::sse;
 use crate::server::tail::stream::{RETRY_MS, too_many, until};
 use crate::server::tail::waiting::take;
 use crate::server::waiting::{reached, stopped};
+use crate::tasks;
 use crate::time::Micros;
 use crate::triage::{self, ProblemList};
 use std::sync::Arc;
@@ -64,7 +65,7 @@ pub(in crate::server) async fn follow(
         sender,
         _share: share,
     };
-    tokio::spawn(client.run(list, subscription));
+    tasks::spawn(client.run(list, subscription));
     Ok(reply::event_stream(chunks))
 }
 

@@ -25,6 +25,7 @@ use crate::server::tail::sse::{self, GapEvent, write_record};
 use crate::server::tail::start::{self, TailStart};
 use crate::server::tail::waiting::take;
 use crate::server::waiting::{reached, stopped};
+use crate::tasks;
 use crate::time::Micros;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ pub(in crate::server) async fn tail(
         pending_gap: None,
         _share: share,
     };
-    tokio::spawn(client.run(start));
+    tasks::spawn(client.run(start));
     Ok(reply::event_stream(chunks))
 }
 
@@ -446,7 +447,7 @@ impl TailClient {
             return Ok(unmatched.matching());
         }
         let turn = Arc::clone(&self.app.matching).acquire_owned().await;
-        let matched = tokio::task::spawn_blocking(move || {
+        let matched = tasks::blocking(move || {
             let events = unmatched.matching();
             drop(turn);
             events

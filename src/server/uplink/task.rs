@@ -13,6 +13,7 @@ use crate::server::uplink::identity::{Membership, NodeIdentity};
 use crate::server::uplink::protocol::{JoinRequest, PING_EVERY, PING_WAIT_MAX, STREAMS_MAX};
 use crate::server::uplink::retry::{Retry, SUCCESS_AFTER};
 use crate::server::waiting::stopped;
+use crate::tasks;
 use hyper::server::conn::http2;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -183,7 +184,7 @@ async fn join(
     let Some(source) = options.token.clone() else {
         return Err(fault);
     };
-    let read = tokio::task::spawn_blocking(move || source.read()).await;
+    let read = tasks::blocking(move || source.read()).await;
     let token = read
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(UplinkFault::TokenFile)?;
@@ -226,7 +227,7 @@ impl Drop for Connected<'_> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, UplinkFault> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tasks::blocking(work).await;
     let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
     done.map_err(UplinkFault::Identity)
 }

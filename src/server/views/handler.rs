@@ -6,6 +6,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::http::request::{ApiRequest, refuse, take_single};
 use crate::server::views::file::{Changed, InvalidView, SavedView, SavedViews};
+use crate::tasks;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
@@ -128,7 +129,7 @@ async fn blocking<T: Send + 'static>(
     views: SavedViews,
     work: impl FnOnce(&SavedViews) -> io::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(move || work(&views)).await;
+    let done = tasks::blocking(move || work(&views)).await;
     let done = done.map_err(|_| ApiError::internal())?;
     done.map_err(|error| {
         tracing::error!("the saved views could not be read or written: {error}");

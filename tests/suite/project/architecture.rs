@@ -50,7 +50,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "collect", "live", "record", "redact", "store", "time", "triage",
         ],
     ),
-    ("http_client", &[]),
+    ("tasks", &[]),
+    ("http_client", &["tasks"]),
     (
         "server",
         &[
@@ -64,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "query",
             "record",
             "store",
+            "tasks",
             "time",
             "triage",
         ],
@@ -77,6 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "query",
             "record",
             "server",
+            "tasks",
             "time",
         ],
     ),

@@ -13,6 +13,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::http::request::{ApiRequest, refuse, take_single};
 use crate::server::limits::shares::FairPermit;
+use crate::tasks;
 use crate::time::Micros;
 use std::sync::Arc;
 use text::ExportFormat;
@@ -98,7 +99,7 @@ pub(in crate::server) async fn export(
     // The view of the whole export: records that arrive later are not in the file.
     let records = app.records.of(principal).now().stream(filter);
     let stream = EncodedStream::new(encoding);
-    tokio::spawn(export.run(records, stream));
+    tasks::spawn(export.run(records, stream));
     let mut response = reply::streamed(format.content_type(), chunks);
     encoding.mark(&mut response);
     respond::set_warnings(&mut response, &warnings);

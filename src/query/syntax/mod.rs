@@ -293,9 +293,12 @@ mod tests {
                 "source can be compared with :, = and != (character 9)",
             ),
             (
-                "/a(b/",
-                "search is not a regex: unclosed group (character 2) (character 1)",
+                r"w path:/\d[x/",
+                "invalid regex: unclosed character class (character 11)",
             ),
+            // the regex that is read is a/(b
+            (r"/a\/(b/", "invalid regex: unclosed group (character 1)"),
+            ("/a(b/", "invalid regex: unclosed group (character 3)"),
             (
                 "time:now",
                 "time can be compared with >=, >, <= and < (character 6)",

@@ -82,6 +82,21 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    /// An error at a character of a regex, from 1, that comes next. Where the regex is not written as it is read, as `\/` stands for a
+    /// slash, the error is at its beginning.
+    pub(super) fn error_in_regex(
+        &self,
+        regex: &str,
+        position: usize,
+        reason: String,
+    ) -> ExpressionError {
+        let mut error = self.error(reason);
+        if let Some((before, _)) = self.rest().split_once(&format!("/{regex}/")) {
+            error.position += before.chars().count() + position;
+        }
+        error
+    }
+
     /// A text in double quotes; `\"` and `\\` are a quote and a backslash. The opening quote is next.
     pub(super) fn phrase(&mut self) -> Result<String, ExpressionError> {
         let opening = *self;

@@ -8,7 +8,7 @@ use crate::query::expression::levels::LevelSet;
 use crate::query::expression::quantity::{Comparison, Quantity};
 use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::expression::time_range::TimeRange;
-use crate::query::text::search::{Case, Search};
+use crate::query::text::search::{Case, Search, SearchError};
 use crate::record::Level;
 use crate::time::Micros;
 
@@ -250,7 +250,12 @@ impl Terms {
                 "an expression has at most {REGEXES_MAX} regexes and words with a star inside"
             )));
         }
-        Search::regex(regex, case).map_err(|error| at.error(error.to_string()))
+        Search::regex(regex, case).map_err(|error| match error {
+            SearchError::Syntax { position, reason } => {
+                at.error_in_regex(regex, position, format!("invalid regex: {reason}"))
+            }
+            SearchError::TooLarge => at.error("the regex is too large to run"),
+        })
     }
 
     fn time(

@@ -140,7 +140,7 @@ pub(in crate::server) mod tests {
     async fn stream_ends_with_its_sender() {
         let (sender, receiver) = mpsc::channel::<Result<_, Infallible>>(1);
         let response = streamed("text/plain", receiver);
-        tasks::spawn(async move {
+        tokio::spawn(async move {
             for part in ["a", "b", "c"] {
                 sender
                     .send(Ok(Bytes::from_static(part.as_bytes())))

@@ -73,7 +73,9 @@ export function Home() {
   const toggle = () => { if (low) opened.value = !unfolded; else prefer({ problems: !unfolded }); };
   const height = innerWidth < NARROW ? innerHeight * 0.7 : innerHeight;
   const few = SHOWN.find(([below]) => height < below)?.[1] ?? 0;
-  const listed = all.value ? list : list.slice(0, few);
+  // a button takes the place of one more
+  const isShort = list.length <= few + 1;
+  const listed = all.value || isShort ? list : list.slice(0, few);
   const worst = list.some(({ severity }) => severity === "error") ? "bad" : list.length > 0 ? "doubtful" : "well";
   const started = told && told.steps.length > 0;
   // a server that cannot find problems does not say that there are none
@@ -87,7 +89,7 @@ export function Home() {
       ${found?.partial ? html`<span class="quiet">Only the newest records were searched.</span>` : null}
     </div>`}
     ${unfolded ? html`<ol class=${`problems ${all.value ? "all" : ""}`}>${listed.map((problem) => html`<${Row} key=${problem.kind + problem.subject + problem.first_id} problem=${problem} open=${open} />`)}</ol>
-      ${list.length > few ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
+      ${!isShort ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
     ${started && !(low && !unfolded && list.length > 0) ? html`<${Startup} told=${told} />` : null}
   </section>`;
 }

@@ -24,7 +24,9 @@ export function Broken() {
   const { error } = browse.value;
   if (!error) return null;
   if (error.status === 400) {
-    return html`<div class="notice" role="alert"><h2>Invalid filter</h2><p>${error.message}</p>
+    // the query bar says what is wrong with its expression, and where
+    const hint = error.parameter === "q" ? "Correct the filter above, or clear it." : error.message;
+    return html`<div class="notice" role="alert"><h2>Invalid filter</h2><p>${hint}</p>
       <div class="actions"><button class="primary" onClick=${act.clearFilter}>Clear filters</button></div></div>`;
   }
   const [title, hint] = ANSWERS[error.status] ?? ["Something went wrong", ""];

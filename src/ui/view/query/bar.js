@@ -174,5 +174,5 @@ function useWrong(shown, typed) {
   const { q } = ranged(filter.value);
   const place = /\(character (\d+)\)/.exec(error.message);
   const text = place && (shown.length > 0 || typed) ? q : "";
-  return { message: error.message.replace(/^q: /, ""), at: place ? Number(place[1]) - 1 : -1, text };
+  return { message: error.message.replace(/^q is not understood: /, ""), at: place ? Number(place[1]) - 1 : -1, text };
 }

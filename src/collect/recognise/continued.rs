@@ -6,6 +6,7 @@ use super::bytes::{ByteSet, may_say, says};
 use super::frames::{
     is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
     is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
+    starts_with_uptime,
 };
 use super::words::{self, Starts, needle};
 use super::{kernel, level, prefix};
@@ -215,7 +216,11 @@ impl LineEvent {
             LineHead::Program => is_serious && is_indented(line) && !is_aligned(line),
             _ => is_indented(line) || (is_blank && is_serious),
         };
-        self.is_headed && is_inner && !is_worse && !is_cargo_status(line)
+        self.is_headed
+            && is_inner
+            && !is_worse
+            && !is_cargo_status(line)
+            && !starts_with_uptime(line)
     }
 
     /// Frames are indented; the exception is not, and ends the trace.
@@ -304,6 +309,7 @@ impl EventKind {
     /// The kind of a trace or a report that a line begins.
     fn of_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> Option<Self> {
         let kind = if text.starts_with(b"Traceback (most recent call last)")
+            || text.ends_with(b": Traceback (most recent call last):")
             || stated == Some(Level::Error) && level::is_python_place(text.trim_ascii_start())
         {
             Self::Python
@@ -360,6 +366,7 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         || stated == Some(Level::Error) && text.trim_ascii_start().starts_with(b"File \"")
         || may_say!(bytes, b"Exception Group Traceback")
         || may_say!(bytes, b"http: panic serving")
+        || may_say!(bytes, b": Traceback (most")
         || may_say!(bytes, b" invoked oom-killer: ")
 }
 

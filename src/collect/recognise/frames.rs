@@ -28,6 +28,16 @@ pub(super) fn is_cargo_status(line: &[u8]) -> bool {
     line.starts_with(b"  ") && WORDS.iter().any(|known| known.as_bytes() == word)
 }
 
+/// `   1.234 Info ModManager.cpp:420: x`: Factorio right-aligns the seconds since its start.
+pub(super) fn starts_with_uptime(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let seconds = digits(text);
+    let after = text.get(seconds..).unwrap_or_default();
+    let fraction = after.strip_prefix(b".").unwrap_or_default();
+    seconds > 0 && digits(fraction) == 3 && fraction.get(3) == Some(&b' ')
+}
+
 /// Whether a colon follows the first word, as in `   alice : TTY=pts/0`.
 pub(super) fn is_aligned(line: &[u8]) -> bool {
     let mut words = line.trim_ascii_start().split(|&byte| byte == b' ');

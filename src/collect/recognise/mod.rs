@@ -212,6 +212,12 @@ impl Recogniser {
         }
     }
 
+    /// The process that a line names at its start, perhaps in colours.
+    fn worker(line: &[u8]) -> Option<(&str, &[u8])> {
+        let may_be_worker = matches!(line, [b'(' | 0x1b, ..]);
+        may_be_worker.then(|| prefix::worker(line)).flatten()
+    }
+
     /// The context for times in lines written at about `written`.
     pub(crate) fn context(&self, written: Micros) -> Context {
         Context {
@@ -242,7 +248,9 @@ impl Recogniser {
         let usual = said.wrapped.unwrap_or(usual);
         let level = if self.rules.has(Rule::Continued) {
             let after = said.after_time.and_then(|end| line.bytes.get(end..));
-            let program = after.and_then(prefix::program);
+            let program = after
+                .and_then(prefix::program)
+                .or_else(|| Self::worker(line.bytes));
             let event = events.of(stream, program.map(|(name, _)| name));
             let (text, head) = match program {
                 Some((_, text)) if stamp::length(text.trim_ascii_start()).is_some() => {

@@ -1,5 +1,5 @@
-//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo
-//! and terraform. The line after them states its time and level.
+//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo,
+//! Ray and terraform. The line after them states its time and level.
 
 use super::bytes::{ByteSet, may_say};
 use super::level_names;
@@ -39,6 +39,11 @@ pub(crate) fn strip(text: &[u8], bytes: Option<ByteSet>) -> &[u8] {
         for prefix in [buildkit, remote, frame] {
             rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
         }
+    }
+    if rest.starts_with(b"(") {
+        rest = worker(rest)
+            .map_or(rest, |(_, text)| text)
+            .trim_ascii_start();
     }
     let may_be_task = matches!(rest, [b'a'..=b'z' | b'@', ..]);
     if may_be_task && bytes.is_none_or(|bytes| may_say!(bytes, b": ")) {
@@ -84,6 +89,37 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
 /// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
+}
+
+/// The process that Ray and vLLM name before its output, and the text after it: `(raylet) text`, `(train pid=12, ip=10.0.0.7) text`,
+/// `(autoscaler +5s) text`. Ray colours the name.
+pub(crate) fn worker(line: &[u8]) -> Option<(&str, &[u8])> {
+    let text = without_colour(line).strip_prefix(b"(")?;
+    let (name, text) = split_once(text.get(..PREFIX_MAX).unwrap_or(text), b')')
+        .and_then(|(name, _)| Some((name, text.get(name.len() + 1..)?)))?;
+    let text = without_colour(text).strip_prefix(b" ")?;
+    let (first, second) = split_once(name, b' ').unwrap_or((name, b""));
+    let is_process = second
+        .strip_prefix(b"pid=")
+        .and_then(|rest| rest.first())
+        .is_some_and(u8::is_ascii_digit);
+    let is_worker = is_process
+        || matches!(first, b"raylet" | b"gcs_server") && second.is_empty()
+        || first == b"autoscaler" && second.starts_with(b"+");
+    is_worker.then(|| Some((std::str::from_utf8(name).ok()?, text)))?
+}
+
+/// The text after escape sequences.
+fn without_colour(mut text: &[u8]) -> &[u8] {
+    while let Some(sequence) = text.strip_prefix(b"\x1b[") {
+        let end = sequence
+            .iter()
+            .position(|byte| (0x40..=0x7e).contains(byte));
+        text = end
+            .and_then(|end| sequence.get(end + 1..))
+            .unwrap_or_default();
+    }
+    text
 }
 
 /// Turborepo: `web:build: text`, `@acme/web:build: text`.
@@ -175,6 +211,9 @@ mod tests {
             ("a.c:12: x", "a.c:12: x"),
             ("a b | c", "a b | c"),
             ("# FAIL: 0", "# FAIL: 0"),
+            ("(train pid=12, ip=10.0.0.7) x", "x"),
+            ("(raylet) x", "x"),
+            ("(root) CMD x", "(root) CMD x"),
         ] {
             assert_eq!(strip(line.as_bytes(), None), text.as_bytes(), "{line}");
         }

@@ -1,6 +1,7 @@
 //! Faults that programs report without naming a level: panics, failed tests, exceptions and the kernel's reports.
 //! [`forms`](super::forms) lists them.
 
+use super::reports;
 use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::prefix::without_uptime;
 use crate::collect::recognise::words::{self, Needle, Starts, is_number, needle, split_once};
@@ -57,6 +58,17 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
     is_rust.then_some(Level::Error)
 }
 
+/// Assertions of C and C++: ``pay: pay.c:3: main: Assertion `x > 0' failed.``, `/src/ggml.c:123: GGML_ASSERT(x) failed`.
+pub(super) fn assertion(text: &[u8]) -> Option<Level> {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    let is_failed = text.ends_with(b" failed");
+    let is_named = || {
+        words::contains(text, needle!(b": Assertion `"))
+            || words::contains(text, needle!(b"_ASSERT("))
+    };
+    (is_failed && is_named()).then_some(Level::Error)
+}
+
 /// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` and `test x ... FAILED` of Rust, `E   assert 1 == 2` of
 /// pytest.
 pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
@@ -90,9 +102,19 @@ pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
     let is_gradle =
         text.ends_with(b" FAILED") && has(needle!(b" > ")) && !text.starts_with(b"> Task ");
     let is_failure = STARTS.begin(text) || is_jest || is_ctest || is_bazel || is_gradle;
+    let is_failure = is_failure || is_failed_case(text);
     let is_rust = text.starts_with(b"test ") && text.ends_with(b" ... FAILED");
     let is_pytest = text.starts_with(b"E   ") && !text.get(4..)?.trim_ascii().is_empty();
     (is_failure || is_rust || is_pytest).then_some(Level::Error)
+}
+
+/// `a.cc:3: Failure` of `GoogleTest`, `1 failing` of Mocha, `App\Jobs\Pay .... 12.34ms FAIL` of Laravel.
+fn is_failed_case(text: &[u8]) -> bool {
+    if let Some(place) = text.strip_suffix(b": Failure") {
+        return !place.contains(&b' ') && place.last().is_some_and(u8::is_ascii_digit);
+    }
+    text.strip_suffix(b" failing").is_some_and(is_number)
+        || text.ends_with(b"ms FAIL") && words::contains(text, needle!(b" ...."))
 }
 
 /// `Traceback (most recent call last):`, `Exception in thread "main" ...`, `Uncaught TypeError: text`.
@@ -114,6 +136,10 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     // Composer and Symfony: `  [RuntimeException]`
+    // A logger may end its line with it: `Scheduler hit an exception: Traceback (most recent call last):`.
+    if text.ends_with(b": Traceback (most recent call last):") {
+        return Some(Level::Error);
+    }
     let framed = text
         .strip_prefix(b"[")
         .and_then(|rest| rest.strip_suffix(b"]"));
@@ -217,33 +243,10 @@ pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
     (is_constant && is_error && is_likely).then_some(Level::Error)
 }
 
-/// Beginnings of the kernel's reports of serious faults.
-static FAULTS: Starts = Starts::new(&[
-    b"BUG: ",
-    b"kernel BUG at ",
-    b"EXT4-fs error ",
-    b"Buffer I/O error ",
-    b"Kernel panic - ",
-    b"blk_update_request: I/O error",
-    b"critical medium error",
-    b"critical target error",
-    b"traps: ",
-    b"Oops: ",
-    b"Oops[",
-    b"general protection fault",
-    b"Unable to handle kernel",
-    b"Out of memory: Killed process",
-    b"Memory cgroup out of memory: Killed process",
-    b"watchdog: BUG: ",
-    b"rcu: INFO: rcu_",
-    b"Internal error: ",
-    b"stack segment",
-]);
-
 /// Kernel reports of serious faults, at the start of the text. Another form reads the text after the kernel's tag.
 pub(super) fn kernel_fault(text: &[u8]) -> Option<Level> {
     let head = text.get(..64).unwrap_or(text);
-    (FAULTS.begin(text) && !words::contains(head, needle!(b" kernel: "))).then_some(Level::Error)
+    reports::of_kernel(text).filter(|_| !words::contains(head, needle!(b" kernel: ")))
 }
 
 /// Kernel reports of faults, with or without a time before them.
@@ -254,9 +257,12 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
         Some(rest) => Some(rest),
         None => words::find(head, needle!(b" kernel: ")).and_then(|at| text.get(at + 9..)),
     };
-    let text = without_uptime(tagged.unwrap_or(text));
-    if FAULTS.begin(text) {
-        return Some(Level::Error);
+    let tagged = tagged.unwrap_or(text);
+    let inner = without_uptime(tagged);
+    let is_of_kernel = tagged.len() < text.len() || inner.len() < tagged.len();
+    let text = inner;
+    if let Some(level) = reports::of_kernel(text) {
+        return Some(level);
     }
     let is_oom = words::contains(text, needle!(b" invoked oom-killer: "));
     let is_hung = text.starts_with(b"INFO: task ")
@@ -271,8 +277,16 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
             && (has(needle!(b"): I/O error"))
                 || has(needle!(b": error "))
                 || has(needle!(b"orruption")));
-    if is_oom || is_hung || is_crash || is_disk {
+    // `ata1.00: failed command: READ FPDMA QUEUED`; `i915 0000:00:02.0: [drm] *ERROR* x`
+    let is_driver = is_of_kernel
+        && (has(needle!(b" *ERROR* "))
+            || has(needle!(b": exception Emask "))
+            || has(needle!(b": failed command: ")));
+    if is_oom || is_hung || is_crash || is_disk || is_driver {
         return Some(Level::Error);
+    }
+    if is_of_kernel && has(needle!(b": page allocation failure: ")) {
+        return Some(Level::Warn);
     }
     let is_warning =
         text.starts_with(b"WARNING: CPU: ") || text.starts_with(b"------------[ cut here ]");

@@ -2,7 +2,7 @@
 //! says what its form needs, so that the others are not tried.
 
 use super::needs::{FormRow, RowsByPairs, RowsByStart, alternatives, rows_by_pairs, rows_by_start};
-use super::{faults, marks, programs, system_errors, tools};
+use super::{faults, marks, programs, reports, system_errors, tools};
 use crate::collect::recognise::bytes::ByteSet;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 111] = [
+static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -42,6 +42,8 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Compiler, programs::at_place).or().says(b" remark"),
     FormRow::new(Rule::Tabbed, programs::tabbed).starts(DIGITS).has(b"\t"),
     FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT="),
+    FormRow::new(Rule::Panic, faults::assertion).says(b": Assertion `"),
+    FormRow::new(Rule::Panic, faults::assertion).or().says(b"_ASSERT("),
     FormRow::new(Rule::Systemd, tools::systemd).says(b"systemd["),
     FormRow::new(Rule::Systemd, tools::systemd).or().says(b"systemd: "),
     FormRow::new(Rule::Systemd, tools::systemd).or().says(b"systemd-coredump["),
@@ -60,7 +62,7 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Client, tools::snapd).labelled().says(b".go:").says(b"] failed: "),
     FormRow::new(Rule::Client, tools::snapd).or().labelled().says(b".go:").says(b" error: "),
     FormRow::new(Rule::Client, tools::exit_code).says(b"ed with exit code "),
-    FormRow::new(Rule::Client, tools::exit_code).or().says(b" exited with code "),
+    FormRow::new(Rule::Client, tools::exit_code).or().says(b" exited with "),
     FormRow::new(Rule::Client, tools::killed_job).says(b": line "),
     FormRow::new(Rule::Client, tools::compose_status).starts(b"C").says(b"Container "),
     FormRow::new(Rule::Client, tools::no_server).says(b" has no server available!"),
@@ -70,6 +72,10 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Ansible, tools::ansible).says(b" : ok=").says(b" unreachable=").says(b" failed="),
     FormRow::new(Rule::Annotation, marks::annotation).starts(b":#"),
     FormRow::new(Rule::Letter, marks::cups).starts(b"XACEWNIDd").has(b" [/"),
+    FormRow::new(Rule::Bracket, marks::zypp).starts(b"<").says(b") [zypp"),
+    FormRow::new(Rule::Bracket, marks::falco).starts(DIGITS).has(b".: "),
+    FormRow::new(Rule::SyslogFacility, marks::decoded).starts(b"kudasmlnfc").has(b":[ ").says(b": "),
+    FormRow::new(Rule::SyslogFacility, marks::cisco).says(b": %"),
     FormRow::new(Rule::Bracket, marks::sssd).has(b"] (x:"),
     FormRow::new(Rule::Letter, marks::websphere).starts(HEXADECIMAL).has(b" "),
     FormRow::new(Rule::ProgramWord, marks::npm_log).starts(DIGITS).says(b" error "),
@@ -78,6 +84,7 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Ceph, marks::ceph).or().starts(HEXADECIMAL).says(b"-1 "),
     FormRow::new(Rule::Exim, marks::exim).starts(ALPHANUMERIC).has(b"-").says(b" ** "),
     FormRow::new(Rule::Exim, marks::exim).or().starts(ALPHANUMERIC).has(b"-").says(b" == "),
+    FormRow::new(Rule::Exim, marks::postfix).says(b" dsn=").says(b" status="),
     FormRow::new(Rule::Django, marks::django).starts(b"INBFM").says(b": /"),
     FormRow::new(Rule::Database, marks::database_report).says(b" was terminated by signal ").says(b"LOG:  "),
     FormRow::new(Rule::Database, marks::database_report).or().says(b": Can't ").says(b" (Errcode: "),
@@ -97,8 +104,10 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Script, marks::script).or().starts(b"I").says(b".php line "),
     FormRow::new(Rule::Script, marks::script).or().says(b" at ").says(b" line ").has(b"."),
     FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"0123456789n-FtET/\xe2"),
-    FormRow::new(Rule::TestFailure, faults::test_failure).says(b" FAILED"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).or().says(b" FAIL"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).or().says(b": Failure"),
     FormRow::new(Rule::Exception, faults::exception).starts(b"TE+C*UA[eF"),
+    FormRow::new(Rule::Exception, faults::exception).or().says(b": Traceback (most"),
     FormRow::new(Rule::Exception, faults::ruby_place).says(b":in ").has(b"("),
     FormRow::new(Rule::Exception, faults::node_place).starts(b"/nf").has(b":"),
     FormRow::new(Rule::Exception, faults::ruby_exception).starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"::"),
@@ -110,7 +119,7 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Interrupt"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Throwable"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Fault"),
-    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"BkEKbctOgUMwrIs"),
+    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"ABCEIJKMNOSUbcgkmnrstuw"),
     FormRow::new(Rule::Kernel, faults::kernel).starts(b"["),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b"kernel: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b" invoked oom-killer: "),
@@ -122,9 +131,15 @@ static FORMS: [FormRow; 111] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/"),
+    FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-=>ABCDEFKLMNOPRSTUWYZ[bceglnpruwz"),
+    FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/E"),
     FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
+    FormRow::new(Rule::Tool, system_errors::of_go_named).labelled().says(b": "),
+    FormRow::new(Rule::Tool, system_errors::of_thread).starts(DIGITS).says(b"] "),
+    FormRow::new(Rule::Tool, system_errors::of_thread).or().starts(b"(").says(b".c."),
+    FormRow::new(Rule::Tool, marks::syslog_ng).says(b", error='"),
+    FormRow::new(Rule::Tool, marks::rsyslog).says(b" try http").says(b"rsyslog.com/e/"),
     FormRow::new(Rule::Tool, system_errors::of_runc).labelled().says(b" exec user process caused: "),
 ];
 

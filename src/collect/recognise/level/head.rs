@@ -3,8 +3,9 @@
 
 use super::head_word::{COLON, DIGIT, DOT, HeadWord, LETTER, OPEN, PAIR, SLASH, next_word};
 use super::head_word::{
-    is_counted, is_level_of_loggers, is_level_of_tools, is_pair, is_process, is_separator,
-    is_symbol, is_title, is_topic, writes_bare_levels,
+    is_before_place, is_code_place, is_connection, is_counted, is_level_in_brackets,
+    is_level_of_loggers, is_level_of_tools, is_logger, is_pair, is_process, is_region,
+    is_separator, is_symbol, is_title, is_topic, writes_bare_levels,
 };
 use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
@@ -286,6 +287,15 @@ fn in_bare_word(
     if bare == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) && is_of_client() {
         return Some(Level::Info);
     }
+    // Factorio: `1.234 Error ServerMultiplayerManager.cpp:91: x`; Google's agent: `GCEGuestAgent Error main.go:123: x`
+    if is_title(bare) && is_before_place(next) && rules.has(Rule::ProgramWord) {
+        return level_names::named(bare).filter(|_| before.has_stamp);
+    }
+    // Dynatrace: `2026-02-17 14:30:15.123 UTC [0000abcd] severe  [native] x`
+    let is_between = before.has_stamp && !before.has_name && next.starts_with(b"[");
+    if is_between && is_level_of_loggers(bare) && rules.has(Rule::ProgramWord) {
+        return level_names::named(bare);
+    }
     let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
     if !is_stated || before.is_comment || before.is_count && is_counted(word, next) {
         return None;
@@ -362,6 +372,10 @@ fn with_facility(word: &[u8]) -> Option<Level> {
 
 /// `[warn]`, `[core:error]`, `file.py[WARNING]:`, `<Error>`, `(EE)`, `[a][error][main]`, `error[E0308]:`, `[0217/143015.1:ERROR:a.cc(7)]`.
 fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
+    // stunnel, with a severity of syslog: `LOG4[ui]: text`
+    if let [b'L', b'O', b'G', digit @ b'0'..=b'7', b'[', ..] = word {
+        return level_names::of_syslog(u64::from(digit - b'0'));
+    }
     let open = word
         .iter()
         .position(|&byte| matches!(byte, b'[' | b'(' | b'<'))?;
@@ -432,16 +446,22 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
         [
             b'[',
-            letter @ (b'E' | b'W' | b'F' | b'I' | b'D'),
+            letter @ (b'E' | b'W' | b'F' | b'I' | b'D' | b'V'),
             b']',
             rest @ ..,
         ] if !before.has_name => {
-            // PipeWire: `[E][12345.678901] text`
-            let is_alone = rest.is_empty() || matches!(rest, [b'[', b'0'..=b'9', ..]);
+            // PipeWire: `[E][12345.678901] text`; ESPHome: `[E][wifi:123]: text` after the time
+            let is_alone = rest.is_empty()
+                || matches!(rest, [b'[', b'0'..=b'9', ..])
+                || before.has_stamp && rest.starts_with(b"[") && rest.ends_with(b"]:");
             level_names::of_letter(&[*letter]).filter(|_| is_alone)
         }
         // Mumble: `<W>2026-02-17 14:30:15.123 text`
         [b'<', letter, b'>', b'0'..=b'9', ..] if !before.has_name => {
+            level_names::of_letter(&[*letter])
+        }
+        // qBittorrent: `(W) 2026-02-17T14:30:15 - text`
+        [b'(', letter, b')'] if !before.has_name && starts_with_digit(next) => {
             level_names::of_letter(&[*letter])
         }
         // Passenger: `[ E 2026-02-17 14:30:15.1234 7/T1 a.cpp:3 ]: text`
@@ -481,15 +501,6 @@ fn starts_with_digit(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// `socket.cpp:697]`, `external/xla/cuda_dnn.cc:9261]`: the place in the code, before the text.
-fn is_code_place(word: &[u8]) -> bool {
-    let Some(place) = word.strip_suffix(b"]") else {
-        return false;
-    };
-    let line = place.rsplit(|&byte| byte == b':').next().unwrap_or(place);
-    is_number(line) && line.len() < place.len() && place.contains(&b'.')
-}
-
 /// `dpkg:`, `sshd[12]:`, `general:`: a program and a colon.
 fn is_tag(word: &[u8]) -> bool {
     let Some(name) = word.strip_suffix(b":") else {
@@ -516,9 +527,12 @@ fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> b
                 | [.., b']' | b')' | b'}']
                 | b"npm"
                 | b"lerna"
+                | b"gyp"
+                | b"prebuild-install"
                 | [_, b',']
         )
         || word.has(PAIR) && is_pair(text)
+        || before.is_tag && is_connection(text, next.text)
         || is_symbol(text)
         || text == b"log" && !before.has_stamp && next.text.starts_with(b"[")
         || before.has_stamp
@@ -526,6 +540,9 @@ fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> b
                 || is_level_in_brackets(next.text)
                 || is_process(next.text)
                 || is_logger(text, next.text)
+                || text == b"GCEGuestAgent"
+                || before.is_piped && is_capitals(text)
+                || is_region(text, next.text)
                 || !before.has_name && is_host(next))
 }
 
@@ -535,39 +552,6 @@ fn is_host(next: HeadWord<'_>) -> bool {
     is_tag(next.text)
         || next.has(DOT) && with_facility(next.text).is_some()
         || has_level && words::contains(next.text, b"](")
-}
-
-/// Puppet: `(err):` after the name of a resource.
-fn is_level_in_brackets(word: &[u8]) -> bool {
-    let inner = word
-        .strip_prefix(b"(")
-        .and_then(|word| word.strip_suffix(b"):"));
-    inner.is_some_and(|inner| level_names::named(inner).is_some())
-}
-
-/// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
-fn is_logger(word: &[u8], next: &[u8]) -> bool {
-    static LOGGERS: WordSet = WordSet::new(&[
-        "root",
-        "main",
-        "app",
-        "worker",
-        "server",
-        "scheduler",
-        "__main__",
-        "celery",
-        "django",
-        "uvicorn",
-        "werkzeug",
-    ]);
-    let level = next.strip_suffix(b":").unwrap_or(next);
-    let level = level.strip_prefix(b"[").unwrap_or(level);
-    let is_level = level_names::named(level).is_some() && is_capitals(level);
-    let is_qualified = || {
-        word.iter()
-            .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'))
-    };
-    is_level && (LOGGERS.has(word) || is_qualified())
 }
 
 fn is_stamp_word(word: HeadWord<'_>) -> bool {

@@ -1,7 +1,8 @@
 //! The words of the head of a line, each with the kinds of bytes in it: they decide which forms it may have. What a word by
 //! itself can be: a separator, a symbol, a level of a kind of programs.
 
-use crate::collect::recognise::words::{WordSet, is_number};
+use crate::collect::recognise::level_names;
+use crate::collect::recognise::words::{WordSet, is_capitals, is_number, split_once};
 
 /// A word, and the kinds of bytes in it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,7 +76,7 @@ pub(super) fn next_word<'a>(rest: &mut &'a [u8]) -> Option<HeadWord<'a>> {
 pub(super) fn is_level_of_loggers(word: &[u8]) -> bool {
     static WORDS: WordSet = WordSet::new(&[
         "debug", "info", "notice", "warn", "warning", "err", "error", "crit", "critical", "alert",
-        "emerg", "fatal",
+        "emerg", "fatal", "severe",
     ]);
     WORDS.has(word)
 }
@@ -92,8 +93,10 @@ pub(super) fn is_topic(word: &[u8]) -> bool {
 /// npm, lerna and dpkg write levels as bare words after their names.
 pub(super) fn writes_bare_levels(word: &[u8]) -> bool {
     let name = word.strip_suffix(b":").unwrap_or(word);
-    matches!(name, b"npm" | b"lerna")
-        || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
+    matches!(
+        name,
+        b"npm" | b"lerna" | b"gyp" | b"node-gyp" | b"node-pre-gyp" | b"prebuild-install"
+    ) || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
 }
 
 /// npm also writes words such as `npm notice`, `npm verb`, `npm http`; `ERR!` is one of its own.
@@ -146,4 +149,68 @@ pub(super) fn is_process(word: &[u8]) -> bool {
         .strip_prefix(b"[")
         .and_then(|word| word.strip_suffix(b"]"));
     inner.is_some_and(is_number)
+}
+
+/// Fly.io: `ams [info]x` after the name of a machine.
+pub(super) fn is_region(word: &[u8], next: &[u8]) -> bool {
+    let level = || split_once(next.strip_prefix(b"[")?, b']').map(|(level, _)| level);
+    matches!(word, [a, b, c] if [a, b, c].iter().all(|byte| byte.is_ascii_lowercase()))
+        && level().is_some_and(|level| level_names::named(level).is_some())
+}
+
+/// Libreswan: the name of a connection in quotes, and a number: `"vpn" #1: ERROR: x`.
+pub(super) fn is_connection(word: &[u8], next: &[u8]) -> bool {
+    word.len() > 2 && word.starts_with(b"\"") && word.ends_with(b"\"") && next.starts_with(b"#")
+}
+
+/// Puppet: `(err):` after the name of a resource.
+pub(super) fn is_level_in_brackets(word: &[u8]) -> bool {
+    let inner = word
+        .strip_prefix(b"(")
+        .and_then(|word| word.strip_suffix(b"):"));
+    inner.is_some_and(|inner| level_names::named(inner).is_some())
+}
+
+/// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
+pub(super) fn is_logger(word: &[u8], next: &[u8]) -> bool {
+    static LOGGERS: WordSet = WordSet::new(&[
+        "root",
+        "main",
+        "app",
+        "worker",
+        "server",
+        "scheduler",
+        "__main__",
+        "celery",
+        "django",
+        "uvicorn",
+        "werkzeug",
+        "netdata",
+    ]);
+    let level = next.strip_suffix(b":").unwrap_or(next);
+    let level = level.strip_prefix(b"[").unwrap_or(level);
+    let is_level = level_names::named(level).is_some() && is_capitals(level);
+    let is_qualified = || {
+        word.iter()
+            .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'))
+    };
+    is_level && (LOGGERS.has(word) || is_qualified())
+}
+
+/// `socket.cpp:697]`, `external/xla/cuda_dnn.cc:9261]`: the place in the code, before the text.
+pub(super) fn is_code_place(word: &[u8]) -> bool {
+    let Some(place) = word.strip_suffix(b"]") else {
+        return false;
+    };
+    let line = place.rsplit(|&byte| byte == b':').next().unwrap_or(place);
+    is_number(line) && line.len() < place.len() && place.contains(&b'.')
+}
+
+/// `ServerMultiplayerManager.cpp:91:`, `main.go:123:`: the place in the code, before a colon and the text.
+pub(super) fn is_before_place(word: &[u8]) -> bool {
+    let place = word.strip_suffix(b":").and_then(|place| {
+        let at = memchr::memrchr(b':', place)?;
+        Some((place.get(..at)?, place.get(at + 1..)?))
+    });
+    place.is_some_and(|(file, line)| is_number(line) && file.contains(&b'.'))
 }

@@ -92,8 +92,12 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
             "priority" | "label" | "status" => {
                 level_names::named(text).filter(|_| is_level_word(text))
             }
-            "type" | "at" => level_names::named(text)
+            "type" => level_names::named(text)
                 .filter(|_| is_level_word(text) && fields.has_any(LINE_FIELDS)),
+            // Heroku's router: `at=error code=H10 desc="App crashed"`
+            "at" => level_names::named(text).filter(|_| {
+                is_level_word(text) && (fields.has_any(LINE_FIELDS) || fields.has_any(&["code"]))
+            }),
             _ => level_names::of_field(text),
         };
         Some((level?, name))

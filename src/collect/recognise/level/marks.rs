@@ -2,7 +2,9 @@
 //! [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{self, Needle, is_capitals, is_number, needle, split_once};
+use crate::collect::recognise::words::{
+    self, Needle, WordSet, is_capitals, is_number, needle, split_once,
+};
 use crate::record::Level;
 
 /// Annotations of CI systems: `::error file=a.js,line=3::text`, `##[error]text`, `##teamcity[message status='ERROR' ...]`.
@@ -32,8 +34,15 @@ pub(super) fn annotation(text: &[u8]) -> Option<Level> {
 
 /// A cross or a warning sign at the start, as minikube, esbuild, Next.js and Playwright write them.
 pub(super) fn symbol(text: &[u8]) -> Option<Level> {
-    const CROSSES: [&str; 5] = ["\u{274c}", "\u{2718}", "\u{2716}", "\u{2717}", "\u{2a2f}"];
-    const WARNINGS: [&str; 2] = ["\u{26a0}", "\u{1f6a8}"];
+    const CROSSES: [&str; 6] = [
+        "\u{274c}",
+        "\u{2718}",
+        "\u{2716}",
+        "\u{2717}",
+        "\u{2a2f}",
+        "\u{1f6a8}",
+    ];
+    const WARNINGS: [&str; 1] = ["\u{26a0}"];
     /// A variant for colour displays may follow a symbol.
     const COLOUR: &[u8] = "\u{fe0f}".as_bytes();
     if !matches!(text.first(), Some(0xc3 | 0xe2 | 0xf0)) {
@@ -157,6 +166,89 @@ pub(super) fn exim(text: &[u8]) -> Option<Level> {
         b"== " if is_id => Some(Level::Warn),
         _ => None,
     }
+}
+
+/// Postfix: `4F1A2B3C4D: to=<ann@example.com>, ..., dsn=5.1.1, status=bounced (x)`; `deferred` is tried again.
+pub(super) fn postfix(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b" status="))?;
+    let is_delivery = text.get(..at)?.ends_with(b",");
+    let status = text.get(at + 8..)?;
+    match status {
+        _ if !is_delivery => None,
+        _ if status.starts_with(b"bounced (") || status.starts_with(b"expired") => {
+            Some(Level::Error)
+        }
+        _ if status.starts_with(b"deferred (") => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// libzypp, after the time: `<3> web1(1234) [zypp] MediaCurl.cc(x):12 text`.
+pub(super) fn zypp(text: &[u8]) -> Option<Level> {
+    let (number, rest) = split_once(text.strip_prefix(b"<")?, b'>')?;
+    match number {
+        _ if !words::contains(rest, needle!(b") [zypp")) => None,
+        b"0" => Some(Level::Debug),
+        b"1" => Some(Level::Info),
+        b"2" => Some(Level::Warn),
+        b"3" | b"4" | b"5" => Some(Level::Error),
+        _ => None,
+    }
+}
+
+/// Falco: a time of day with nanoseconds, and a priority: `14:30:15.123456789: Warning Shell spawned`.
+pub(super) fn falco(text: &[u8]) -> Option<Level> {
+    let (stamp, rest) = text.split_at_checked(18)?;
+    let is_stamp =
+        matches!(stamp, [_, _, b':', _, _, b':', _, _, b'.', nanos @ ..] if is_number(nanos));
+    let (word, _) = split_once(rest.strip_prefix(b": ")?, b' ')?;
+    level_names::named(word)
+        .filter(|_| is_stamp && word.first().is_some_and(u8::is_ascii_uppercase))
+}
+
+/// `dmesg -x`: facility and severity before the kernel's time: `kern  :err   : [    3.123456] text`.
+pub(super) fn decoded(text: &[u8]) -> Option<Level> {
+    static FACILITIES: WordSet = WordSet::new(&[
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "cron", "authpriv",
+    ]);
+    let (facility, rest) = split_once(text.get(..24).unwrap_or(text), b':')?;
+    let (severity, rest) = split_once(rest, b':')?;
+    let is_facility = FACILITIES.has(facility.trim_ascii_end());
+    let is_before_time = rest.starts_with(b" [") || rest.starts_with(b" 2");
+    level_names::named(severity.trim_ascii()).filter(|_| is_facility && is_before_time)
+}
+
+/// Devices of Cisco: `%LINK-3-UPDOWN: text`, `%ASA-4-106023: text`, with the severity of syslog.
+pub(super) fn cisco(text: &[u8]) -> Option<Level> {
+    let at = words::find(text, needle!(b": %"))?;
+    let (code, _) = split_once(text.get(at + 3..)?, b':')?;
+    let mut parts = code.splitn(3, |&byte| byte == b'-');
+    let (facility, severity, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_facility = facility.len() > 1 && facility.first().is_some_and(u8::is_ascii_uppercase);
+    let [digit @ b'0'..=b'7'] = *severity else {
+        return None;
+    };
+    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    level_names::of_syslog(u64::from(digit - b'0'))
+        .filter(|_| is_facility && !name.is_empty() && name.iter().all(is_name))
+}
+
+/// syslog-ng: `Error binding socket; addr='AF_INET(0.0.0.0:514)', error='Address already in use (98)'`.
+pub(super) fn syslog_ng(text: &[u8]) -> Option<Level> {
+    let before = text.get(..words::find(text, needle!(b", error='"))?)?;
+    words::contains(before, needle!(b"='")).then_some(Level::Error)
+}
+
+/// rsyslog, which names a page about the error: `file 'x': open error: Permission denied [v8.2302.0 try https://www.rsyslog.com/e/2433 ]`.
+pub(super) fn rsyslog(text: &[u8]) -> Option<Level> {
+    let said = text.get(..words::find(text, needle!(b" [v8"))?)?;
+    let has = |words: Needle<'_>| words::contains(said, words);
+    let is_error =
+        has(needle!(b"error: ")) || has(needle!(b" ERROR: ")) || has(needle!(b"error during "));
+    if is_error || super::system_errors::is_at_end(said) {
+        return Some(Level::Error);
+    }
+    (has(needle!(b"' suspended (")) || has(needle!(b"warning: "))).then_some(Level::Warn)
 }
 
 /// Django without a format: `Internal Server Error: /pay/`, `Not Found: /favicon.ico`, `Forbidden (CSRF cookie not set.): /pay/`.

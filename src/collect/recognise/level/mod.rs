@@ -10,6 +10,7 @@ mod json;
 mod marks;
 mod needs;
 mod programs;
+mod reports;
 mod system_errors;
 mod tools;
 

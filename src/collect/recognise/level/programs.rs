@@ -62,7 +62,7 @@ pub(super) fn make(text: &[u8]) -> Option<Level> {
     let (tag, rest) = split_once(text, b' ')?;
     let name = tag.strip_suffix(b":")?;
     let name = name.split(|&byte| byte == b'[').next().unwrap_or(name);
-    let is_make = [&b"make"[..], b"gmake", b"bmake", b"remake"]
+    let is_make = [&b"make"[..], b"gmake", b"bmake", b"remake", b"scons"]
         .iter()
         .any(|make| name.ends_with(make));
     match rest {
@@ -245,7 +245,9 @@ pub(super) fn at_place(text: &[u8]) -> Option<Level> {
     let rest = rest.strip_prefix(b"fatal ").unwrap_or(rest);
     let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
     let (word, after) = rest.split_at_checked(end)?;
-    let is_stated = after.starts_with(b":") || has_code(after);
+    // CoreDNS: `/etc/coredns/Corefile:3 - Error during parsing: x`
+    let is_parsing = after.starts_with(b" during parsing: ");
+    let is_stated = after.starts_with(b":") || is_parsing || has_code(after);
     match word {
         b"error" | b"ERROR" | b"Error" if is_stated => Some(Level::Error),
         b"warning" | b"Warning" if is_stated => Some(Level::Warn),

@@ -32,6 +32,7 @@ const TEXTS: &[&[u8]] = &[
     b"Argument list too long",
     b"command not found",
     b"not found",
+    b"out of memory",
 ];
 
 /// The same as ends of lines.
@@ -104,6 +105,26 @@ pub(super) fn of_go(text: &[u8]) -> Option<Level> {
         Some(known.any(|known| known.eq_ignore_ascii_case(error)))
     };
     (is_attempt && is_error()?).then_some(Level::Error)
+}
+
+/// The same after the name of a program or of what it did: `run: open server: listen tcp :8088: bind: address already in use`.
+pub(super) fn of_go_named(text: &[u8]) -> Option<Level> {
+    let (name, rest) = split_once(text, b' ')?;
+    let is_name = name
+        .strip_suffix(b":")
+        .is_some_and(|name| name.iter().all(u8::is_ascii_alphanumeric));
+    of_go(rest).filter(|_| is_name)
+}
+
+/// An error of the system after a thread or a place: `00[LIB] opening '/x' failed: No such file or directory` of strongSwan,
+/// `(../src/network.c.501) bind() 0.0.0.0:80: Address already in use` of lighttpd.
+pub(super) fn of_thread(text: &[u8]) -> Option<Level> {
+    let (word, rest) = split_once(text, b' ')?;
+    let is_thread =
+        matches!(word, [b'0'..=b'9', b'0'..=b'9', b'[', b'A'..=b'Z', ..]) && word.ends_with(b"]");
+    let is_place =
+        word.starts_with(b"(") && word.ends_with(b")") && words::contains(word, needle!(b".c."));
+    ((is_thread || is_place) && is_at_end(rest)).then_some(Level::Error)
 }
 
 /// The place in the code that runc prints before it: `standard_init_linux.go:228: exec user process caused: exec format error`.

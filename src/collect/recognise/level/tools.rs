@@ -39,6 +39,8 @@ static FAILURES: Starts = Starts::new(&[
     b"special device ",
     b"Exiting with failure status",
     b"Permission denied (",
+    b"bad option ",
+    b"unknown interface ",
 ]);
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
@@ -180,10 +182,30 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         // `failed to listen on TCP port 11211: Address already in use`
         Some(b'f' | b'c' | b'u') => ATTEMPTS.begin(text) && system_errors::is_at_end(text),
         Some(b'a') => text.starts_with(b"abort: "),
+        // `Error initializing storage of type raft: x`
+        Some(b'E') => is_error_of_action(text) && has(needle!(b": ")).is_some(),
         Some(b'A') => text.starts_with(b"AppArmor parser error"),
         _ => false,
     };
     is_failure.then_some(Level::Error)
+}
+
+/// Whether a text begins with `Error` and what was tried: `Error loading x`. `Error handling` is a subject.
+fn is_error_of_action(text: &[u8]) -> bool {
+    const SUBJECTS: [&[u8]; 6] = [
+        b"handling",
+        b"reporting",
+        b"logging",
+        b"tracking",
+        b"checking",
+        b"correcting",
+    ];
+    let action = text
+        .strip_prefix(b"Error ")
+        .and_then(|rest| split_once(rest, b' '));
+    action.is_some_and(|(word, _)| {
+        word.len() > 4 && word.ends_with(b"ing") && !SUBJECTS.contains(&word)
+    })
 }
 
 /// The service manager in a syslog file or on the console: `systemd[1]: Failed to start x`, `x.service: Failed with result 'exit-code'`;
@@ -204,6 +226,14 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let is_limit = |said: &[u8]| {
         said.starts_with(b"start request repeated too quickly")
             || said.ends_with(b": Start request repeated too quickly.")
+            || words::contains(said, needle!(b" timed out. "))
+            || said.ends_with(b", ignoring.")
+    };
+    let is_fault = |said: &[u8]| {
+        said.starts_with(b"Failed ")
+            || said.starts_with(b"Timed out ")
+            || said.ends_with(b" Refusing.")
+            || words::contains(said, needle!(b": Watchdog timeout (limit "))
     };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
     let is_core_dump = words::contains(head, needle!(b"systemd-coredump["))
@@ -212,7 +242,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     match said {
-        Some(said) if said.starts_with(b"Failed to ") => Some(Level::Error),
+        Some(said) if is_fault(said) => Some(Level::Error),
         Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),
         Some(said) if is_unit_failure(said) => Some(Level::Error),
         Some(said) if is_limit(said) => Some(Level::Warn),
@@ -284,7 +314,12 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"Compiled with warnings",
         b"LibClamAV Warning: ",
     ];
-    if warnings.iter().any(|start| text.starts_with(start)) {
+    let is_webpack = || {
+        text.starts_with(b"webpack ")
+            && words::contains(text, needle!(b" compiled with "))
+            && words::contains(text, needle!(b" warning"))
+    };
+    if warnings.iter().any(|start| text.starts_with(start)) || is_webpack() {
         return Some(Level::Warn);
     }
     let tex = text.strip_prefix(b"! ")?;
@@ -304,7 +339,10 @@ fn is_bundler(text: &[u8]) -> bool {
                 && (has(b" error ").is_some() || has(b" errors ").is_some())
         }
         Some(b'[') => text.starts_with(b"[vite] ") && has(b" error: ").is_some_and(|at| at < 48),
-        Some(0xe2 | b'Y') => has(b"YN0000: ").is_some() && has(b"Failed with errors in ").is_some(),
+        Some(0xe2 | b'Y') => {
+            has(b"YN0000: ").is_some() && has(b"Failed with errors in ").is_some()
+                || has(b"YN0009: ").is_some() && has(b" couldn't be built successfully").is_some()
+        }
         _ => false,
     }
 }
@@ -326,7 +364,13 @@ fn is_go_module(text: &[u8]) -> bool {
         .strip_prefix(b"go: ")
         .and_then(|rest| split_once(rest, b' '))
         .map(|(module, _)| module);
-    module.is_some_and(|module| module.ends_with(b":") && words::contains(module, b"@v"))
+    let is_module = |module: &[u8]| {
+        words::contains(module, b"@v")
+            || memchr::memchr(b'/', module).is_some() && memchr::memchr(b'.', module).is_some()
+    };
+    module.is_some_and(|module| module.ends_with(b":") && is_module(module))
+        || text.starts_with(b"go: go.mod file not found")
+        || text.starts_with(b"go: updates to go.mod needed")
 }
 
 /// Packer: `==> amazon-ebs.web: Error waiting for instance: timeout`, `Build 'amazon-ebs.web' errored after 3 minutes: x`.
@@ -451,12 +495,13 @@ pub(super) fn openssl(text: &[u8]) -> Option<Level> {
 }
 
 /// Runners of commands: `postCreateCommand failed with exit code 1.`, `[12 ms] postCreateCommand failed with exit code 127. Skipping any
-/// further user-provided commands.`, `web-1 exited with code 1`. Prose says more before it.
+/// further user-provided commands.`, `web-1 exited with code 1`, `The command "npm test" exited with 1.`. Prose says more before it.
 pub(super) fn exit_code(text: &[u8]) -> Option<Level> {
     const WORDS_MAX: usize = 6;
-    const MARKS: [Needle<'_>; 2] = [
+    const MARKS: [Needle<'_>; 3] = [
         Needle::new(b" failed with exit code "),
         Needle::new(b" exited with code "),
+        Needle::new(b" exited with "),
     ];
     let (at, length) = MARKS
         .iter()

@@ -3,6 +3,8 @@
 
 use super::epoch;
 use super::scan::TimeScanner;
+use crate::collect::recognise::level_names;
+use crate::collect::recognise::words::is_capitals;
 use crate::time::Micros;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
@@ -43,6 +45,7 @@ fn likely(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
     match cursor.rest() {
         [b'0'..=b'9', ..] => with_digits(cursor),
         [b'@', ..] => &[tai64],
+        [b'+' | b'-', b'0' | b'1', b'0'..=b'9', _, _, b' ', ..] => &[after_offset],
         [b'D' | b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => &[klog],
         [a, b, c, ..] => {
             let start = [*a, *b, *c].map(|byte| byte.to_ascii_lowercase());
@@ -90,16 +93,30 @@ fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.take(b',');
     cursor.one_of(b" Tt_-")?;
     cursor.blanks();
+    cursor.dash();
     let mut after = *cursor;
     if let Some(time) = short_clock(&mut after) {
         *cursor = after;
+        let time = half_day(cursor, time)?;
         let civil = date(year, month, day)?.to_datetime(time);
         return Some(StatedTime::Full(civil, cursor.fraction(), zone(cursor)));
     }
     full(cursor, year, month, day)
 }
 
-/// `14.30.15` with a fraction, as Db2 writes it; or `14:30`, if no further part of a number follows.
+/// `+0200 2026-02-17 14:30:15`, as sing-box writes it.
+fn after_offset(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    let offset = zone(cursor)?;
+    cursor.blanks().then_some(())?;
+    match year_first(cursor)? {
+        StatedTime::Full(civil, micros, None) => {
+            Some(StatedTime::Full(civil, micros, Some(offset)))
+        }
+        _ => None,
+    }
+}
+
+/// `14.30.15` with a fraction, as Db2 and Unreal write it; or `14:30` and `02:30PM`, if no further part of a number follows.
 fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     let hour = cursor.number(2, 2)?;
     let separator = cursor.one_of(b".:")?;
@@ -107,9 +124,11 @@ fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     if separator == b'.' {
         cursor.take(b'.').then_some(())?;
         let second = cursor.number(2, 2)?;
-        return time_of_day((hour, minute, second)).filter(|_| cursor.peek() == Some(b'.'));
+        return time_of_day((hour, minute, second))
+            .filter(|_| matches!(cursor.peek(), Some(b'.' | b':')));
     }
-    let is_end = matches!(cursor.peek(), None | Some(b' ' | b'Z' | b'+' | b']' | b')'));
+    let is_end = matches!(cursor.peek(), None | Some(b' ' | b'Z' | b'+' | b']' | b')'))
+        || matches!(cursor.rest(), [b'A' | b'P', b'M', b' ', ..]);
     is_end.then(|| time_of_day((hour, minute, 0)))?
 }
 
@@ -295,6 +314,7 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.take(b',');
     cursor.one_of(b" T")?;
     cursor.dashes();
+    cursor.dash();
     cursor.blanks();
     let mut after = *cursor;
     let has_half = clock(&mut after).is_some() && is_half_day(after);
@@ -356,16 +376,42 @@ fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let before = cursor.at();
     let micros = cursor.fraction();
     let has_fraction = cursor.at() > before;
-    // Serilog: `[14:30:15 ERR] text`; Jellyfin: `[14:30:15] [ERR] text`
-    let is_before_level = match cursor.rest() {
-        [b' ', word @ ..] | [b']', b' ', b'[', word @ ..] => {
-            matches!(word, [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', b']', ..])
-        }
+    // Falco: `14:30:15.123456789: Warning Shell spawned`
+    let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'))
+        || has_fraction && cursor.rest().starts_with(b": ");
+    let is_stated = has_fraction || level_follows(*cursor);
+    (is_two_digits && is_stated && is_end).then_some(StatedTime::WithoutDate(time, micros))
+}
+
+/// Whether a level follows a time of day: `[14:30:15 ERR]` of Serilog, `[14:30:15] [ERR]` of Jellyfin, `[14:30:15] [Server thread/WARN]:` of
+/// Minecraft, `[14:30:15][E][wifi:123]:` of `ESPHome`, `[14:30:15] Warning: ` of rkhunter, `14:30:15 ERROR     [console]` of Symfony.
+fn level_follows(mut cursor: TimeScanner<'_>) -> bool {
+    const LENGTH_MAX: usize = 48;
+    let was_open = cursor.take(b']');
+    cursor.blanks();
+    let is_open = cursor.take(b'[');
+    let rest = cursor.rest();
+    let rest = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let end = |is_end: fn(&u8) -> bool| rest.iter().position(is_end).unwrap_or(rest.len());
+    if is_open {
+        let inner = rest
+            .get(..end(|byte| *byte == b']'))
+            .unwrap_or(rest)
+            .trim_ascii();
+        let word = inner.rsplit(|&byte| byte == b'/').next().unwrap_or(inner);
+        let is_letter = was_open && level_names::of_letter(word).is_some();
+        return is_letter || level_names::named(word).is_some();
+    }
+    let word = rest
+        .get(..end(|byte| !byte.is_ascii_alphabetic()))
+        .unwrap_or(rest);
+    let is_stated = match rest.get(word.len()) {
+        Some(b']') => !was_open,
+        Some(b':') => true,
+        Some(b' ') => is_capitals(word),
         _ => false,
     };
-    let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'));
-    let is_stated = has_fraction || is_before_level;
-    (is_two_digits && is_stated && is_end).then_some(StatedTime::WithoutDate(time, micros))
+    is_stated && level_names::named(word).is_some()
 }
 
 /// Time of day, fraction and zone after a complete date.

@@ -154,7 +154,9 @@ fn in_head(
         }
         rest = after.trim_ascii_start();
     }
-    access_log(head, bytes, context).or_else(|| uwsgi_log(head, context))
+    access_log(head, bytes, context)
+        .or_else(|| uwsgi_log(head, context))
+        .or_else(|| lxc_log(head, context))
 }
 
 /// The time at the start of `text`, and its length in bytes including brackets.
@@ -171,6 +173,10 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
 /// The timestamp at the start of `text`, and its length in bytes including brackets or quotes.
 fn bracketed(text: &[u8]) -> Option<(StatedTime, usize)> {
     let mut cursor = TimeScanner::new(text.get(..STAMP_MAX).unwrap_or(text));
+    // GlassFish: `[#|2026-02-17T14:30:15.123+0000|SEVERE|x`
+    if text.starts_with(b"[#|") {
+        cursor.skip(3);
+    }
     let open = cursor.one_of(b"[(<{\"'");
     let stamp = calendar::read(&mut cursor)?;
     if open.is_some() {
@@ -197,16 +203,27 @@ fn after_level(word: &[u8]) -> Option<usize> {
 fn may_precede(word: &[u8], count: usize) -> bool {
     let is_level = || {
         let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
-        super::level_names::named(bare).is_some() || matches!(word, [_] | [_, b','])
+        // `Zigbee2MQTT:error 2026-02-17 14:30:15: x`
+        let level = memchr::memrchr(b':', bare).and_then(|at| bare.get(at + 1..));
+        super::level_names::named(level.unwrap_or(bare)).is_some()
+            || matches!(word, [_] | [_, b','])
     };
     let is_role = || word.first().is_some_and(u8::is_ascii_digit) && word.contains(&b':');
-    let is_number = || count < 2 && word.iter().all(u8::is_ascii_digit);
+    // Factorio: `0.000 2026-02-17 14:30:15; x`
+    let is_number = || {
+        let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b'.' && count == 0;
+        count < 2 && word.iter().all(is_part)
+    };
     let is_ruler = || {
         word.iter()
             .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'))
     };
-    // Kibana: `log   [14:30:15.123] [error] x`
-    let is_kind = word == b"log";
+    // Kibana: `log   [14:30:15.123] [error] x`; Tinyproxy: `CONNECT   Feb 17 14:30:15 [7]: x`
+    let is_kind = matches!(word, b"log" | b"CONNECT");
+    // xUnit.net writes how long it has been running.
+    if word == b"[xUnit.net" {
+        return false;
+    }
     // `=ERROR REPORT==== 17-Feb-2026::14:30:15` of Erlang
     let is_report = || word == b"REPORT====" || matches!(word, [b'=', b'A'..=b'Z', ..]);
     // `Log started: 2026-02-17  14:30:15`, `Start-Date: 2026-02-17  14:30:15` of apt, `# Time: 2026-02-17T14:30:15.123456Z` of MySQL
@@ -224,6 +241,16 @@ fn may_precede(word: &[u8], count: usize) -> bool {
         || is_ruler()
         || is_report()
         || is_label()
+}
+
+/// LXC, after the name of the container: `lxc web1 20260217143015.123 ERROR    start - x`.
+fn lxc_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    head.strip_prefix(b"lxc")?;
+    let mut blanks = memchr::memchr_iter(b' ', head);
+    blanks.next()?;
+    let at = blanks.next()? + 1;
+    let (time, length) = leading(head.get(at..)?, context)?;
+    Some((time, at + length))
 }
 
 /// uWSGI: `[pid: 7|app: 0|req: 1/1] 203.0.113.7 () {38 vars in 696 bytes} [Tue Feb 17 14:30:15 2026] GET / => ...`.

@@ -51,6 +51,13 @@ impl<'a> TimeScanner<'a> {
         self.at > from
     }
 
+    /// Skips `- `, if it is next.
+    pub(crate) fn dash(&mut self) {
+        if self.rest().starts_with(b"- ") {
+            self.skip(2);
+        }
+    }
+
     /// Skips `--`, if it is next.
     pub(crate) fn dashes(&mut self) {
         if self.rest().starts_with(b"--") {

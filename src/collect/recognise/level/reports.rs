@@ -1,0 +1,259 @@
+//! Reports of programs that name no level in a form of their own, by the text that they begin with and a text further on.
+//! [`forms`](super::forms) lists their kinds.
+
+use crate::collect::recognise::words::{self, is_number, split_once};
+use crate::record::Level;
+
+/// One report.
+#[derive(Debug)]
+pub(super) struct Report {
+    start: &'static [u8],
+    /// A text after the start; empty for any.
+    has: &'static [u8],
+    level: Level,
+}
+
+const fn error(start: &'static [u8], has: &'static [u8]) -> Report {
+    Report {
+        start,
+        has,
+        level: Level::Error,
+    }
+}
+
+const fn warning(start: &'static [u8], has: &'static [u8]) -> Report {
+    Report {
+        start,
+        has,
+        level: Level::Warn,
+    }
+}
+
+const fn information(start: &'static [u8], has: &'static [u8]) -> Report {
+    Report {
+        start,
+        has,
+        level: Level::Info,
+    }
+}
+
+/// Reports, and a filter of their beginnings: most lines already differ in their first four bytes.
+#[derive(Debug)]
+pub(super) struct ReportTable {
+    reports: &'static [Report],
+    /// A bit for each hash of four bytes; few share one.
+    firsts: [u64; 16],
+}
+
+impl ReportTable {
+    /// Prepares reports that begin with at least four bytes at compile time.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+    pub(super) const fn new(reports: &'static [Report]) -> Self {
+        let mut firsts = [0; 16];
+        let mut rest = reports;
+        while let [report, after @ ..] = rest {
+            assert!(report.start.len() >= 4, "a shorter text has no hash");
+            if let [a, b, c, d, ..] = *report.start {
+                let hash = Self::hash([a, b, c, d]);
+                firsts[hash / 64] |= 1 << (hash % 64);
+            }
+            rest = after;
+        }
+        Self { reports, firsts }
+    }
+
+    /// A number below 1,024.
+    const fn hash(first: [u8; 4]) -> usize {
+        (u32::from_le_bytes(first).wrapping_mul(0x9e37_79b1) >> 22) as usize
+    }
+
+    /// The level of the first report that `text` is.
+    pub(super) fn find(&self, text: &[u8]) -> Option<Level> {
+        let hash = Self::hash(*text.first_chunk()?);
+        let bits = self.firsts.get(hash / 64)?;
+        if bits >> (hash % 64) & 1 == 0 {
+            return None;
+        }
+        let is_report = |report: &&Report| {
+            let after = text.strip_prefix(report.start);
+            after.is_some_and(|after| report.has.is_empty() || words::contains(after, report.has))
+        };
+        self.reports
+            .iter()
+            .find(is_report)
+            .map(|report| report.level)
+    }
+}
+
+/// Reports of servers, tools and test runners.
+static OF_PROGRAMS: ReportTable = ReportTable::new(&[
+    error(b"Exim configuration error", b""),
+    error(b"exiting (due to fatal error)", b""),
+    error(b"loading configuration: failure", b""),
+    error(b"zone ", b": not loaded due to errors."),
+    error(b"zone ", b": loading from master file "),
+    error(b"Configuration file errors encountered", b""),
+    error(b"no server suitable for synchronization found", b""),
+    error(b"AUTH: Received control message: AUTH_FAILED", b""),
+    error(b"Exiting due to fatal error", b""),
+    error(b"Exiting: error ", b": "),
+    error(b"TLS_ERROR: ", b""),
+    error(b"OpenSSL: error:", b""),
+    error(b"write UDP", b": "),
+    error(b"read UDP", b"]: "),
+    error(b"RTNETLINK answers: ", b""),
+    error(b"(CRON) error (", b""),
+    error(b"(CRON) DEATH (", b""),
+    information(b"(CRON) info (", b""),
+    error(b"error during parsing file ", b""),
+    warning(b"File /", b" corrupted or uncleanly shut down"),
+    error(b"[ TIME ] ", b""),
+    error(b">>> Failed to ", b""),
+    warning(b"evaluation warning: ", b""),
+    error(b"guix ", b": error: "),
+    warning(b"guix ", b": warning: "),
+    error(b"build of ", b".drv failed"),
+    error(b"build of '/", b"' failed"),
+    error(b"Script ", b" failed with error: "),
+    error(b"Script ", b" returned with error code "),
+    error(b"Error executing action `", b""),
+    error(b"Error during ", b": "),
+    error(b"Error occurred ", b""),
+    error(b"There was an error while ", b""),
+    error(b"There was 1 failure:", b""),
+    error(b"There was 1 error:", b""),
+    error(b"There were ", b" failures:"),
+    error(b"There were ", b" errors:"),
+    error(b"==> Some builds didn't complete successfully", b""),
+    error(b"ui error: ", b""),
+    error(b"An exception occurred during task execution.", b""),
+    error(b"Chef Infra Client failed.", b""),
+    error(b"Chef Client failed.", b""),
+    error(b"Mixlib::ShellOut::ShellCommandFailed", b""),
+    error(b"Finished: FAILURE", b""),
+    warning(b"Finished: UNSTABLE", b""),
+    warning(b"Finished: ABORTED", b""),
+    error(b"Build step '", b"' marked build as failure"),
+    error(b"Exited with code exit status ", b""),
+    error(b"Fail event detected on md device ", b""),
+    error(b"FailSpare event detected on md device ", b""),
+    error(b"DegradedArray event detected on md device ", b""),
+    error(b"DeviceDisappeared event detected on md device ", b""),
+    error(b"Device: /dev/", b" Currently unreadable (pending) sectors"),
+    error(b"Device: /dev/", b" Offline uncorrectable sectors"),
+    error(b"Device: /dev/", b" FAILED SMART self-check"),
+    error(b"cannot ", b"': no such "),
+    error(b"cannot ", b"': dataset "),
+    error(b"cannot ", b"': pool "),
+    error(b"KVM internal error", b""),
+    error(b"lxc ", b" ERROR "),
+    error(b"lxc-start ", b" ERROR "),
+    warning(b"lxc ", b" WARN "),
+    warning(b"lxc-start ", b" WARN "),
+    error(b"TASK ERROR: ", b""),
+    warning(b"TASK WARNINGS: ", b""),
+    error(b"--- no python application found", b""),
+    error(b"unable to load app ", b""),
+    error(b"!!! uWSGI process ", b""),
+    error(b"bind(): ", b" [core/socket.c line "),
+    error(b"! Unable to load application: ", b""),
+    error(b"! Terminating timed out worker", b""),
+    error(b"! Installing the dependencies failed", b""),
+    error(b"Completed 500 Internal Server Error in ", b""),
+    error(b"Completed 502 Bad Gateway in ", b""),
+    error(b"Completed 503 Service Unavailable in ", b""),
+    warning(b"DEPRECATION WARNING: ", b""),
+    error(b"rails aborted!", b""),
+    error(b"bin/rails aborted!", b""),
+    error(b"Bundler could not find compatible versions", b""),
+    error(b"Could not find ", b" in locally installed gems"),
+    error(b"WordPress database error ", b""),
+    error(b"# There is insufficient memory for the Java Runtime", b""),
+    error(b"no main manifest attribute, in ", b""),
+    error(b"You must install or update .NET to run ", b""),
+    error(b"Couldn't find a project to run", b""),
+    error(b"Build FAILED.", b""),
+    error(b"Failed ", b" ms]"),
+    error(b"Failed ", b" s]"),
+    information(b"Passed!  - Failed: ", b""),
+    error(b"[xUnit.net ", b" [FAIL]"),
+    error(b"> Build error occurred", b""),
+    error(b"Type error: ", b""),
+    error(b"[!] Error: ", b""),
+    error(b"[!] RollupError: ", b""),
+    error(b"[!] (plugin ", b""),
+    warning(b"(!) ", b""),
+    error(b"prisma:error", b""),
+    warning(b"prisma:warn", b""),
+    error(b"** BUILD FAILED **", b""),
+    error(b"** TEST FAILED **", b""),
+    error(b"** ARCHIVE FAILED **", b""),
+    error(b"error building at STEP ", b""),
+    error(b"Zigbee2MQTT:error ", b""),
+    warning(b"Zigbee2MQTT:warn ", b""),
+    information(b"Zigbee2MQTT:info ", b""),
+    error(b"Code: ", b". DB::"),
+    error(b"[Recovery] ", b"panic recovered"),
+    error(b"CUDA error: ", b""),
+]);
+
+/// Reports of the kernel: faults of the machine, its disks and its drivers.
+static OF_KERNEL: ReportTable = ReportTable::new(&[
+    error(b"BUG: ", b""),
+    error(b"kernel BUG at ", b""),
+    error(b"NMI watchdog: BUG: ", b""),
+    error(b"watchdog: BUG: ", b""),
+    error(b"INFO: rcu_", b""),
+    error(b"rcu: INFO: rcu_", b""),
+    error(b"Kernel panic - ", b""),
+    error(b"traps: ", b""),
+    error(b"Oops: ", b""),
+    error(b"Oops[", b""),
+    error(b"general protection fault", b""),
+    error(b"Unable to handle kernel", b""),
+    error(b"Internal error: ", b""),
+    error(b"stack segment", b""),
+    error(b"Out of memory: Kill", b" process "),
+    error(b"Memory cgroup out of memory: Kill", b""),
+    error(b"EXT4-fs error ", b""),
+    warning(b"EXT4-fs warning ", b""),
+    error(b"EXT4-fs (", b"Remounting filesystem read-only"),
+    error(b"JBD2: Error ", b""),
+    error(b"Aborting journal on device ", b""),
+    error(b"BTRFS error ", b""),
+    error(b"BTRFS critical ", b""),
+    warning(b"BTRFS warning ", b""),
+    error(b"SQUASHFS error: ", b""),
+    error(b"CIFS: VFS: ", b"error"),
+    warning(b"nfs: server ", b" not responding"),
+    error(b"Buffer I/O error ", b""),
+    error(b"blk_update_request: I/O error", b""),
+    error(b"critical medium error", b""),
+    error(b"critical target error", b""),
+    error(b"md/raid", b": Disk failure on "),
+    warning(b"nvme ", b" timeout, aborting"),
+    error(b"nvme ", b": controller is down"),
+    error(b"usb ", b": device descriptor read/"),
+    error(b"NVRM: Xid ", b""),
+    error(b"NVRM: ", b" has fallen off the bus"),
+    error(b"EDAC MC", b" UE "),
+    warning(b"EDAC MC", b" CE "),
+    error(b"ACPI BIOS Error ", b""),
+    error(b"ACPI Error", b""),
+    warning(b"ACPI Warning", b""),
+    warning(b"nf_conntrack: ", b"table full, dropping packet"),
+]);
+
+/// What programs report, perhaps after the number of their process: `[7] ! Unable to load application: x`.
+pub(super) fn of_program(text: &[u8]) -> Option<Level> {
+    OF_PROGRAMS.find(text).or_else(|| {
+        let (number, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
+        let rest = rest.strip_prefix(b" ").filter(|_| is_number(number))?;
+        OF_PROGRAMS.find(rest)
+    })
+}
+
+/// What the kernel reports.
+pub(super) fn of_kernel(text: &[u8]) -> Option<Level> {
+    OF_KERNEL.find(text)
+}

@@ -159,7 +159,8 @@ impl Link {
             [byte, ..] if is_space(*byte) => {
                 let has_sign = self.equals || self.colon;
                 let is_indented = matches!(rest.get(1), Some(b' ' | b'\t'));
-                self.is_broken |= *byte == b'\n' && !(has_sign && is_indented);
+                self.is_broken |=
+                    *byte == b'\n' && !(has_sign && is_indented && !starts_with_key(rest));
                 Some(1)
             }
             // a no-break space, and a full-width colon
@@ -246,9 +247,12 @@ impl Link {
             .skip(comma)
             .take_while(|&&byte| byte == b' ')
             .count();
-        let is_opened = Quote::at(near, comma + spaces).is_some();
+        // a binary of Erlang: `<<"password">>,<<"x">>`
+        let opened = near.get(comma + spaces..).unwrap_or_default();
+        let sign = if opened.starts_with(b"<<") { 2 } else { 0 };
+        let is_opened = Quote::at(near, comma + spaces + sign).is_some();
         if is_opened {
-            self.value += comma + spaces;
+            self.value += comma + spaces + sign;
             self.is_guess = true;
         }
     }
@@ -484,6 +488,17 @@ fn arrow_length(text: &[u8]) -> Option<usize> {
         [b'-' | b'~', b'>', ..] | [b'<', b'-', ..] | [b'.', b' ', b'"', ..] => Some(2),
         _ => None,
     }
+}
+
+/// Whether the next line begins with a key of its own, as in `password:`, `  min_length: 12`.
+fn starts_with_key(line_end: &[u8]) -> bool {
+    let near = line_end.get(..LABEL_LENGTH_MAX).unwrap_or(line_end);
+    let text = near.trim_ascii_start();
+    let word = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+        .count();
+    word > 0 && matches!(text.get(word..), Some([b':', b' ' | b'\n', ..] | [b':']))
 }
 
 /// Whether the name that ends at `end` is that of an opening tag.

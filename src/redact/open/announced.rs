@@ -23,6 +23,8 @@ pub(super) enum Expected {
     Users,
     /// This number of lines of a key in `PuTTY` format.
     Lines(u16),
+    /// Lines that are indented deeper than this, as in a block of YAML.
+    Block(u16),
 }
 
 /// An announcement in effect.
@@ -46,6 +48,9 @@ pub(super) const USERS_MAX: u16 = 64;
 /// More lines than a `PuTTY` key has.
 pub(super) const KEY_LINES_MAX: u16 = 400;
 
+/// A block of YAML with a secret is short, unless it is a key, which has a rule of its own.
+pub(super) const BLOCK_LINES_MAX: u16 = 64;
+
 /// Longer lines are not announcements.
 const LINE_LENGTH_MAX: usize = 256;
 
@@ -60,8 +65,30 @@ pub(super) struct Announcements {
 }
 
 impl Announcements {
-    /// The part of this message that an earlier line announced. `is_secret` says whether a name is that of a secret.
-    pub(in crate::redact) fn secret(
+    /// The parts of this message that an earlier line announced, in an earlier message or in this one. `is_secret` says whether a
+    /// name is that of a secret.
+    pub(in crate::redact) fn secrets(
+        &mut self,
+        source: &Source,
+        message: &str,
+        is_secret: impl Fn(&str) -> bool,
+    ) -> Vec<Range<usize>> {
+        let mut start = 0;
+        let mut found = Vec::new();
+        for line in message.split_inclusive('\n') {
+            let text = line.strip_suffix('\n').unwrap_or(line);
+            let secret = self.secret(source, text, &is_secret);
+            found.extend(secret.map(|range| start + range.start..start + range.end));
+            start += line.len();
+        }
+        if message.is_empty() {
+            self.secret(source, message, &is_secret);
+        }
+        found
+    }
+
+    /// The part of this line that an earlier one announced.
+    fn secret(
         &mut self,
         source: &Source,
         message: &str,
@@ -78,6 +105,7 @@ impl Announcements {
             let lines_left = match expected {
                 Expected::Users => USERS_MAX,
                 Expected::Lines(count) => count.min(KEY_LINES_MAX),
+                Expected::Block(_) => BLOCK_LINES_MAX,
                 Expected::Value | Expected::Alone => LINES_BETWEEN_MAX,
             };
             let announcement = Announcement {
@@ -119,7 +147,7 @@ impl Announcements {
         let is_last = announcement.lines_left == 0;
         let (found, continues) = match announcement.expected {
             Expected::Value => {
-                let found = value(message);
+                let found = value(message).or_else(|| dumped(message));
                 let continues = found.is_none();
                 (found, continues)
             }
@@ -130,8 +158,16 @@ impl Announcements {
             }
             Expected::Users => {
                 let found = password_of_user(message);
-                let continues = found.is_some();
-                (found, continues)
+                // cloud-init's `chpasswd:` has a key before the list
+                let is_key = ["list:", "expire:"]
+                    .iter()
+                    .any(|key| message.trim_start().starts_with(key));
+                let continues = is_key || found.is_some();
+                (found.filter(|_| !is_key), continues)
+            }
+            Expected::Block(indent) => {
+                let is_inside = message.trim().is_empty() || indent_of(message) > indent;
+                (indented(message).filter(|_| is_inside), is_inside)
             }
             Expected::Lines(_) => (key_line(message), true),
         };
@@ -152,7 +188,16 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
     let last = *line.as_bytes().last()?;
     match last {
         b's' if ends_in(line, "passwords") => Some(Expected::Users),
-        b':' if ends_in(line, "passwords:") => Some(Expected::Users),
+        b':' if ends_in(line, "passwords:") || ends_in(line, "chpasswd:") => Some(Expected::Users),
+        b'>' if line.ends_with("=>") => dumped_name(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Value),
+        b'|' | b'>' | b'-' | b'+' if block_name(line).is_some() => block_name(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Block(indent_of(line))),
+        b'{' => object_name(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Value),
         b'>' => tag_name(line)
             .filter(|name| is_secret(name))
             .map(|_| Expected::Value),
@@ -186,7 +231,32 @@ fn announces_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
     let words = line.trim_end_matches(':');
     let last = words.rsplit(|c: char| c.is_whitespace() || c == '"').next();
     let lower = || words.to_ascii_lowercase();
-    last.is_some_and(is_secret) || lower().contains("password")
+    let names = ["password", "enrollment token"];
+    last.is_some_and(is_secret) || names.iter().any(|name| lower().contains(name))
+}
+
+/// The name of a block of YAML: `password: |`, `- token: >-`.
+fn block_name(line: &str) -> Option<&str> {
+    let line = line.trim_end_matches(['-', '+']);
+    let name = line
+        .strip_suffix(['|', '>'])?
+        .trim_end()
+        .strip_suffix(':')?;
+    Some(
+        name.trim_start_matches([' ', '\t', '-'])
+            .trim_matches(['"', '\'']),
+    )
+}
+
+/// The name of an object: `"db_password": {`, as Terraform prints its outputs.
+fn object_name(line: &str) -> Option<&str> {
+    let name = line.strip_suffix('{')?.trim_end().strip_suffix(':')?;
+    name.trim().strip_prefix('"')?.strip_suffix('"')
+}
+
+/// The name in `["password"]=>` and `["password":protected]=>` of PHP.
+fn dumped_name(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("[\"")?.split('"').next()
 }
 
 /// The name in `- name: DB_PASSWORD` and `"key": "api_token",`.
@@ -278,6 +348,28 @@ fn password_of_user(message: &str) -> Option<Range<usize>> {
     (is_user && is_word).then_some(colon + 1..line.len())
 }
 
+/// The number of blanks before a line.
+fn indent_of(line: &str) -> u16 {
+    let blanks = line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t'));
+    u16::try_from(blanks.count()).unwrap_or(u16::MAX)
+}
+
+/// The text of a line without the blanks around it.
+fn indented(line: &str) -> Option<Range<usize>> {
+    let start = line.len() - line.trim_start().len();
+    let end = line.trim_end().len();
+    (start < end).then_some(start..end)
+}
+
+/// The text in `string(16) "x"` of PHP.
+fn dumped(line: &str) -> Option<Range<usize>> {
+    let text = line.trim_start().strip_prefix("string(")?;
+    let (_, value) = text.split_once(") \"")?;
+    let start = line.len() - value.len();
+    let end = line.rfind('"').filter(|&end| end > start)?;
+    Some(start..end)
+}
+
 /// A line of nothing but base64.
 fn key_line(message: &str) -> Option<Range<usize>> {
     let line = message.trim_end();
@@ -335,6 +427,25 @@ mod tests {
                 ],
                 "#",
             ),
+            (&["  password: |", "    a b"], "    #"),
+            (&["password: >-", "  x: y"], "  #"),
+            (
+                &[
+                    "\"db_password\": {",
+                    "\"sensitive\": true,",
+                    "\"value\": \"a\"",
+                ],
+                "\"value\": \"#\"",
+            ),
+            (&["[\"password\"]=>", "string(1) \"a\""], "string(1) \"#\""),
+            (&["chpasswd:", "  list: |", "    bob:Xk29"], "    bob:#"),
+            (
+                &[
+                    "Copy the enrollment token into your browser (valid for 30 minutes):",
+                    "  x9kYh7qweZ",
+                ],
+                "  #",
+            ),
             (&["Private-Lines: 2", "Rd3Qv3O0=="], "#"),
             (
                 &[
@@ -371,6 +482,11 @@ mod tests {
                 "Cloud-init v. 20.4.1 finished: done",
             ],
             &["error:", "x9kYh7qweZ"],
+            &["description: |", "  a b"],
+            &["password: |", "", "name: x"],
+            &["\"tags\": {", "\"value\": \"a\""],
+            &["[\"user\"]=>", "string(1) \"a\""],
+            &["chpasswd:", "  expire: false", "packages:"],
         ] {
             assert_eq!(hidden(lines), lines, "{lines:?}");
         }

@@ -108,8 +108,8 @@ impl OpenSecrets {
         let mut known = self.known_of_key(scan, source, message);
         if let Some(rule) = scan.announced() {
             let is_secret = |name: &str| scan.name(name, false).is_some_and(SecretName::is_certain);
-            let secret = self.announcements.secret(source, message, is_secret);
-            known.extend(secret.map(|range| Edit::bare(rule, range)));
+            let secrets = self.announcements.secrets(source, message, is_secret);
+            known.extend(secrets.into_iter().map(|range| Edit::bare(rule, range)));
         }
         known
     }

@@ -39,6 +39,7 @@ pub(super) const COMMANDS: &[Rule] = &[
             "rpcclient",
             "net ads",
             "net rpc",
+            "snmp",
         ],
         shape: token(
             Before::NoWord,
@@ -60,7 +61,8 @@ pub(super) const COMMANDS: &[Rule] = &[
                 "|from-literal[= \\t]['\"]?[^\\s=]+=",
                 "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:-pass(?:in|out)?[ \\t]+pass:|-k[ \\t]+)",
                 "|user(?:add|mod)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]+",
-                "|(?:smbclient|rpcclient|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
+                "|(?:smbclient|rpcclient|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%",
+                "|snmp[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-[AX][ \\t]+)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
         )

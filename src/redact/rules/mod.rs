@@ -3,6 +3,7 @@
 mod commands;
 pub(super) mod pem;
 pub(super) mod prefix;
+mod protocols;
 pub(super) mod rule;
 pub(super) mod shape;
 pub(super) mod table;

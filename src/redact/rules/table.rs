@@ -2,6 +2,7 @@
 //! the two. The rules here and in [`super::commands`] recognise a secret by its context; those in [`super::vendors`] by its form.
 
 use super::commands::COMMANDS;
+use super::protocols::PROTOCOLS;
 use super::rule::Before;
 use super::rule::Rule;
 use super::rule::Shape;
@@ -15,12 +16,14 @@ use crate::redact::names::RequiredLink;
 pub static RULES: &[Rule] = &joined();
 
 /// The parts of the table in their order.
-const PARTS: [&[Rule]; 4] = [NAMES, COMMANDS, PLACES, VENDORS];
+const PARTS: [&[Rule]; 5] = [NAMES, COMMANDS, PROTOCOLS, PLACES, VENDORS];
+
+const COUNT: usize = NAMES.len() + COMMANDS.len() + PROTOCOLS.len() + PLACES.len() + VENDORS.len();
 
 /// The parts one after the other.
 #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
-const fn joined() -> [Rule; NAMES.len() + COMMANDS.len() + PLACES.len() + VENDORS.len()] {
-    let mut all = [NAMES[0]; NAMES.len() + COMMANDS.len() + PLACES.len() + VENDORS.len()];
+const fn joined() -> [Rule; COUNT] {
+    let mut all = [NAMES[0]; COUNT];
     let (mut place, mut part) = (0, 0);
     while part < PARTS.len() {
         let mut index = 0;
@@ -106,6 +109,7 @@ const NAMES: &[Rule] = &[
             "password_confirmation",
             "passwordconfirmation",
             "secret_id",
+            "secret id",
             "secretid",
             "rootpass",
             "_pw",
@@ -221,7 +225,7 @@ const PLACES: &[Rule] = &[
             Before::Any,
             concat!(
                 "(?i:password)[ \\t]+(?:is|was|has[ \\t]+been)",
-                "(?:[ \\t]+(?:now|set|reset|changed|generated|created|to|as|for|[^\\s:@]+@[^\\s:]+:?)){0,4}",
+                "(?:[ \\t]+(?:now|set|reset|changed|generated|created|provided|this|session|to|as|for|[^\\s:@]+@[^\\s:]+:?)){0,4}",
                 ":?[ \\t]+['\"]?",
                 "|(?i:password)[ \\t]+for[ \\t]+(?:[^\\s:]+[ \\t]+){1,6}?is[ \\t]*:[ \\t]*['\"]?",
                 "|PASSWORD[ \\t]+[a-z_]+[ \\t]+=[ \\t]+",
@@ -290,11 +294,11 @@ const PLACES: &[Rule] = &[
         id: "configured-password",
         literals: &[
             "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "wpa-psk", "-passin",
-            "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ",
+            "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ", ": eap \"", ": xauth \"",
         ],
         shape: token(
             Before::Any,
-            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: (?:psk|eap|xauth))[ \\t=:]+(?:pass:)?[\"']?",
             "[^\\s\"']{6,}",
         )
         .only(shape::is_likely),
@@ -309,7 +313,7 @@ const PLACES: &[Rule] = &[
         literals: &["auth ", "auth\" "],
         shape: token(
             Before::NoToken,
-            "(?:AUTH|\"(?:AUTH|auth)\")[ \\t]+(?:\"?[a-z][a-z0-9_-]{0,32}\"?[ \\t]+)?\"?",
+            "(?:AUTH|(?:AUTH|auth)\")[ \\t]+(?:\"?[a-z][a-z0-9_-]{0,32}\"?[ \\t]+)?\"?",
             "[^\\s\"']{8,}",
         )
         .only(shape::is_made_up),

@@ -114,6 +114,8 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
         bytes.first().is_some_and(|byte| !byte.is_ascii_digit()) && bytes.iter().all(of_name)
     };
     match value {
+        // a token of a language model: `<|endoftext|>`
+        [b'<', b'|', .., b'|', b'>'] => true,
         [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => words(inside),
         [b'<' | b'(', rest @ ..] => {
             let bare = rest.strip_suffix(b",").unwrap_or(rest);

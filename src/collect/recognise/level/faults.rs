@@ -264,6 +264,10 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     if let Some(level) = reports::of_kernel(text) {
         return Some(level);
     }
+    // what follows a time in brackets is read without it
+    if !is_of_kernel && text.starts_with(b"[") {
+        return None;
+    }
     let is_oom = words::contains(text, needle!(b" invoked oom-killer: "));
     let is_hung = text.starts_with(b"INFO: task ")
         && words::contains(text, needle!(b" blocked for more than "));
@@ -280,12 +284,16 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     // `ata1.00: failed command: READ FPDMA QUEUED`; `i915 0000:00:02.0: [drm] *ERROR* x`
     let is_driver = is_of_kernel
         && (has(needle!(b" *ERROR* "))
-            || has(needle!(b": exception Emask "))
-            || has(needle!(b": failed command: ")));
+            || text.starts_with(b"ata")
+                && (has(needle!(b": exception Emask ")) || has(needle!(b": failed command: "))));
     if is_oom || is_hung || is_crash || is_disk || is_driver {
         return Some(Level::Error);
     }
-    if is_of_kernel && has(needle!(b": page allocation failure: ")) {
+    // `java: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP)`
+    if is_of_kernel
+        && memchr::memchr(b',', text).is_some()
+        && has(needle!(b": page allocation failure: "))
+    {
         return Some(Level::Warn);
     }
     let is_warning =

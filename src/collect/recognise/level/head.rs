@@ -5,7 +5,7 @@ use super::head_word::{COLON, DIGIT, DOT, HeadWord, LETTER, OPEN, PAIR, SLASH, n
 use super::head_word::{
     is_before_place, is_code_place, is_connection, is_counted, is_level_in_brackets,
     is_level_of_loggers, is_level_of_tools, is_logger, is_pair, is_process, is_region,
-    is_separator, is_symbol, is_title, is_topic, writes_bare_levels,
+    is_separator, is_symbol, is_title, is_topic, severity_of_device, writes_bare_levels,
 };
 use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
@@ -166,6 +166,11 @@ fn in_marked_word(
     let may = |rule: Rule, is_likely: bool| is_likely && rules.has(rule);
     if may(Rule::Channel, word.has(DOT) && before.has_stamp)
         && let Some(level) = channel(text)
+    {
+        return Some(level);
+    }
+    if may(Rule::SyslogFacility, text.starts_with(b"%"))
+        && let Some(level) = severity_of_device(text)
     {
         return Some(level);
     }

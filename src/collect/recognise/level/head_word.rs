@@ -3,6 +3,7 @@
 
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::{WordSet, is_capitals, is_number, split_once};
+use crate::record::Level;
 
 /// A word, and the kinds of bytes in it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -213,4 +214,18 @@ pub(super) fn is_before_place(word: &[u8]) -> bool {
         Some((place.get(..at)?, place.get(at + 1..)?))
     });
     place.is_some_and(|(file, line)| is_number(line) && file.contains(&b'.'))
+}
+
+/// Devices of Cisco: `%LINK-3-UPDOWN:`, `%ASA-4-106023:`, with the severity of syslog.
+pub(super) fn severity_of_device(word: &[u8]) -> Option<Level> {
+    let code = word.strip_prefix(b"%")?.strip_suffix(b":")?;
+    let mut parts = code.splitn(3, |&byte| byte == b'-');
+    let (facility, severity, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_facility = facility.len() > 1 && facility.first().is_some_and(u8::is_ascii_uppercase);
+    let [digit @ b'0'..=b'7'] = *severity else {
+        return None;
+    };
+    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    level_names::of_syslog(u64::from(digit - b'0'))
+        .filter(|_| is_facility && !name.is_empty() && name.iter().all(is_name))
 }

@@ -85,10 +85,10 @@ pub(super) fn ceph(text: &[u8]) -> Option<Level> {
 
 /// WebSphere and Open Liberty, after the time: thread, logger and a letter: `00000001 WsServerImpl  E   WSVR0009E: x`.
 pub(super) fn websphere(text: &[u8]) -> Option<Level> {
-    let (thread, rest) = split_once(text, b' ')?;
-    let (logger, rest) = split_once(rest, b' ')?;
+    let (thread, rest) = text.split_at_checked(8)?;
+    let (logger, rest) = split_once(rest.strip_prefix(b" ")?, b' ')?;
     let (letter, _) = split_once(rest.trim_ascii_start(), b' ')?;
-    let is_thread = thread.len() == 8 && thread.iter().all(u8::is_ascii_hexdigit);
+    let is_thread = thread.iter().all(u8::is_ascii_hexdigit);
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
     let is_logger = logger.len() > 2 && logger.iter().all(is_name);
     match letter {
@@ -211,26 +211,17 @@ pub(super) fn decoded(text: &[u8]) -> Option<Level> {
     static FACILITIES: WordSet = WordSet::new(&[
         "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "cron", "authpriv",
     ]);
-    let (facility, rest) = split_once(text.get(..24).unwrap_or(text), b':')?;
+    let is_likely = matches!(
+        text.first_chunk()?,
+        b"kern" | b"user" | b"mail" | b"daem" | b"auth" | b"sysl" | b"lpr " | b"news" | b"cron"
+    );
+    let (facility, rest) = is_likely
+        .then(|| split_once(text.get(..24).unwrap_or(text), b':'))
+        .flatten()?;
     let (severity, rest) = split_once(rest, b':')?;
     let is_facility = FACILITIES.has(facility.trim_ascii_end());
     let is_before_time = rest.starts_with(b" [") || rest.starts_with(b" 2");
     level_names::named(severity.trim_ascii()).filter(|_| is_facility && is_before_time)
-}
-
-/// Devices of Cisco: `%LINK-3-UPDOWN: text`, `%ASA-4-106023: text`, with the severity of syslog.
-pub(super) fn cisco(text: &[u8]) -> Option<Level> {
-    let at = words::find(text, needle!(b": %"))?;
-    let (code, _) = split_once(text.get(at + 3..)?, b':')?;
-    let mut parts = code.splitn(3, |&byte| byte == b'-');
-    let (facility, severity, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_facility = facility.len() > 1 && facility.first().is_some_and(u8::is_ascii_uppercase);
-    let [digit @ b'0'..=b'7'] = *severity else {
-        return None;
-    };
-    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    level_names::of_syslog(u64::from(digit - b'0'))
-        .filter(|_| is_facility && !name.is_empty() && name.iter().all(is_name))
 }
 
 /// syslog-ng: `Error binding socket; addr='AF_INET(0.0.0.0:514)', error='Address already in use (98)'`.

@@ -37,56 +37,96 @@ const fn information(start: &'static [u8], has: &'static [u8]) -> Report {
     }
 }
 
-/// Reports, and a filter of their beginnings: most lines already differ in their first four bytes.
+/// The number of slots of a table; the hash has as many values.
+const SLOTS: usize = 1024;
+
+/// Reports by their first four bytes, in which most lines already differ from all of them.
 #[derive(Debug)]
-pub(super) struct ReportTable {
-    reports: &'static [Report],
-    /// A bit for each hash of four bytes; few share one.
-    firsts: [u64; 16],
+pub(super) struct ReportTable<const COUNT: usize> {
+    reports: &'static [Report; COUNT],
+    /// For each hash of four bytes the first report that begins with them, counted from 1. A report whose place is taken is in the next
+    /// free one.
+    slots: [u8; SLOTS],
+    /// For each report the next one with the same four bytes, counted from 1.
+    next: [u8; COUNT],
 }
 
-impl ReportTable {
+impl<const COUNT: usize> ReportTable<COUNT> {
     /// Prepares reports that begin with at least four bytes at compile time.
-    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
-    pub(super) const fn new(reports: &'static [Report]) -> Self {
-        let mut firsts = [0; 16];
-        let mut rest = reports;
-        while let [report, after @ ..] = rest {
-            assert!(report.start.len() >= 4, "a shorter text has no hash");
-            if let [a, b, c, d, ..] = *report.start {
-                let hash = Self::hash([a, b, c, d]);
-                firsts[hash / 64] |= 1 << (hash % 64);
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "runs at compile time"
+    )]
+    pub(super) const fn new(reports: &'static [Report; COUNT]) -> Self {
+        assert!(COUNT < 255, "a number has one byte");
+        let mut table = Self {
+            reports,
+            slots: [0; SLOTS],
+            next: [0; COUNT],
+        };
+        let mut number = COUNT;
+        while number > 0 {
+            let first = Self::first(reports[number - 1].start);
+            let mut slot = Self::hash(first);
+            while table.slots[slot] != 0
+                && Self::first(reports[table.slots[slot] as usize - 1].start) != first
+            {
+                slot = (slot + 1) % SLOTS;
             }
-            rest = after;
+            table.next[number - 1] = table.slots[slot];
+            table.slots[slot] = number as u8;
+            number -= 1;
         }
-        Self { reports, firsts }
+        table
     }
 
-    /// A number below 1,024.
-    const fn hash(first: [u8; 4]) -> usize {
-        (u32::from_le_bytes(first).wrapping_mul(0x9e37_79b1) >> 22) as usize
+    const fn first(start: &[u8]) -> u32 {
+        match *start {
+            [a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        }
+    }
+
+    /// A number below the number of slots.
+    const fn hash(first: u32) -> usize {
+        (first.wrapping_mul(0x9e37_79b1) >> 22) as usize
     }
 
     /// The level of the first report that `text` is.
     pub(super) fn find(&self, text: &[u8]) -> Option<Level> {
-        let hash = Self::hash(*text.first_chunk()?);
-        let bits = self.firsts.get(hash / 64)?;
-        if bits >> (hash % 64) & 1 == 0 {
-            return None;
-        }
-        let is_report = |report: &&Report| {
-            let after = text.strip_prefix(report.start);
-            after.is_some_and(|after| report.has.is_empty() || words::contains(after, report.has))
+        let first = u32::from_le_bytes(*text.first_chunk()?);
+        let mut slot = Self::hash(first);
+        let mut number = loop {
+            let number = usize::from(*self.slots.get(slot)?);
+            let report = self.reports.get(number.checked_sub(1)?)?;
+            if Self::first(report.start) == first {
+                break number;
+            }
+            slot = (slot + 1) % SLOTS;
         };
-        self.reports
-            .iter()
-            .find(is_report)
-            .map(|report| report.level)
+        loop {
+            let report = self.reports.get(number.checked_sub(1)?)?;
+            if report.matches(text) {
+                return Some(report.level);
+            }
+            number = usize::from(*self.next.get(number - 1)?);
+        }
     }
 }
 
+impl Report {
+    fn matches(&self, text: &[u8]) -> bool {
+        let after = text.strip_prefix(self.start);
+        after.is_some_and(|after| self.has.is_empty() || words::contains(after, self.has))
+    }
+}
+
+const PROGRAMS: usize = 108;
+const KERNEL: usize = 43;
+
 /// Reports of servers, tools and test runners.
-static OF_PROGRAMS: ReportTable = ReportTable::new(&[
+static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"Exim configuration error", b""),
     error(b"exiting (due to fatal error)", b""),
     error(b"loading configuration: failure", b""),
@@ -198,7 +238,7 @@ static OF_PROGRAMS: ReportTable = ReportTable::new(&[
 ]);
 
 /// Reports of the kernel: faults of the machine, its disks and its drivers.
-static OF_KERNEL: ReportTable = ReportTable::new(&[
+static OF_KERNEL: ReportTable<KERNEL> = ReportTable::new(&[
     error(b"BUG: ", b""),
     error(b"kernel BUG at ", b""),
     error(b"NMI watchdog: BUG: ", b""),

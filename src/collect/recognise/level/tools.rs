@@ -39,8 +39,6 @@ static FAILURES: Starts = Starts::new(&[
     b"special device ",
     b"Exiting with failure status",
     b"Permission denied (",
-    b"bad option ",
-    b"unknown interface ",
 ]);
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
@@ -66,7 +64,11 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         return None;
     }
     let is_unknown = message.starts_with(b"'") && words::contains(message, needle!(b"' is not a "));
+    // `dnsmasq: bad option at line 3 of /etc/dnsmasq.conf`
+    let is_of_dnsmasq = name == b"dnsmasq"
+        && (message.starts_with(b"bad option ") || message.starts_with(b"unknown interface "));
     let is_failure = is_unknown
+        || is_of_dnsmasq
         || message.starts_with(b"user error (")
         || starts_with_failure(message)
         || names_failure(message)
@@ -226,14 +228,16 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let is_limit = |said: &[u8]| {
         said.starts_with(b"start request repeated too quickly")
             || said.ends_with(b": Start request repeated too quickly.")
-            || words::contains(said, needle!(b" timed out. "))
+            || said.ends_with(b" timed out. Killing.")
+            || said.ends_with(b" timed out. Terminating.")
+            || said.ends_with(b" timed out. Aborting.")
             || said.ends_with(b", ignoring.")
     };
     let is_fault = |said: &[u8]| {
         said.starts_with(b"Failed ")
             || said.starts_with(b"Timed out ")
             || said.ends_with(b" Refusing.")
-            || words::contains(said, needle!(b": Watchdog timeout (limit "))
+            || said.ends_with(b"!") && words::contains(said, needle!(b": Watchdog timeout (limit "))
     };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
     let is_core_dump = words::contains(head, needle!(b"systemd-coredump["))
@@ -498,15 +502,15 @@ pub(super) fn openssl(text: &[u8]) -> Option<Level> {
 /// further user-provided commands.`, `web-1 exited with code 1`, `The command "npm test" exited with 1.`. Prose says more before it.
 pub(super) fn exit_code(text: &[u8]) -> Option<Level> {
     const WORDS_MAX: usize = 6;
-    const MARKS: [Needle<'_>; 3] = [
+    const MARKS: [Needle<'_>; 2] = [
         Needle::new(b" failed with exit code "),
-        Needle::new(b" exited with code "),
         Needle::new(b" exited with "),
     ];
     let (at, length) = MARKS
         .iter()
         .find_map(|mark| Some((mark.find(text)?, mark.length())))?;
     let code = text.get(at + length..)?;
+    let code = code.strip_prefix(b"code ").unwrap_or(code);
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_ended = code
         .get(digits)

@@ -101,9 +101,12 @@ pub(crate) fn stated(
     Some((time, priority + skipped + end))
 }
 
-/// The length of the `<30>` that syslog puts before a line, or of the `<W>` that Mumble puts before a date.
+/// The length of the `<30>` that syslog puts before a line, of the `<W>` that Mumble and the `[#|` that GlassFish puts before a date.
 fn priority_length(line: &[u8]) -> usize {
-    if matches!(line, [b'<', b'A'..=b'Z', b'>', b'0'..=b'9', ..]) {
+    if matches!(
+        line,
+        [b'<', b'A'..=b'Z', b'>', b'0'..=b'9', ..] | [b'[', b'#', b'|', ..]
+    ) {
         return 3;
     }
     let digits = line.strip_prefix(b"<").unwrap_or_default();
@@ -173,10 +176,6 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
 /// The timestamp at the start of `text`, and its length in bytes including brackets or quotes.
 fn bracketed(text: &[u8]) -> Option<(StatedTime, usize)> {
     let mut cursor = TimeScanner::new(text.get(..STAMP_MAX).unwrap_or(text));
-    // GlassFish: `[#|2026-02-17T14:30:15.123+0000|SEVERE|x`
-    if text.starts_with(b"[#|") {
-        cursor.skip(3);
-    }
     let open = cursor.one_of(b"[(<{\"'");
     let stamp = calendar::read(&mut cursor)?;
     if open.is_some() {
@@ -204,9 +203,8 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let is_level = || {
         let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
         // `Zigbee2MQTT:error 2026-02-17 14:30:15: x`
-        let level = memchr::memrchr(b':', bare).and_then(|at| bare.get(at + 1..));
-        super::level_names::named(level.unwrap_or(bare)).is_some()
-            || matches!(word, [_] | [_, b','])
+        let bare = bare.strip_prefix(b"Zigbee2MQTT:").unwrap_or(bare);
+        super::level_names::named(bare).is_some() || matches!(word, [_] | [_, b','])
     };
     let is_role = || word.first().is_some_and(u8::is_ascii_digit) && word.contains(&b':');
     // Factorio: `0.000 2026-02-17 14:30:15; x`

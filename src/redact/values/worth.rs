@@ -113,9 +113,11 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
             |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
         bytes.first().is_some_and(|byte| !byte.is_ascii_digit()) && bytes.iter().all(of_name)
     };
+    // a token of a language model: `<|endoftext|>`
+    if matches!(value, [b'<', b'|', .., b'|', b'>']) {
+        return true;
+    }
     match value {
-        // a token of a language model: `<|endoftext|>`
-        [b'<', b'|', .., b'|', b'>'] => true,
         [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => words(inside),
         [b'<' | b'(', rest @ ..] => {
             let bare = rest.strip_suffix(b",").unwrap_or(rest);

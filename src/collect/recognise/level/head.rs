@@ -169,13 +169,10 @@ fn in_marked_word(
     {
         return Some(level);
     }
-    if may(Rule::SyslogFacility, text.starts_with(b"%"))
-        && let Some(level) = severity_of_device(text)
-    {
-        return Some(level);
-    }
-    if may(Rule::SyslogFacility, word.has(DOT))
-        && let Some(level) = with_facility(text)
+    if may(
+        Rule::SyslogFacility,
+        word.has(DOT) || text.starts_with(b"%"),
+    ) && let Some(level) = with_facility(text).or_else(|| severity_of_device(text))
     {
         return Some(level);
     }

@@ -199,8 +199,10 @@ pub(super) fn zypp(text: &[u8]) -> Option<Level> {
 /// Falco: a time of day with nanoseconds, and a priority: `14:30:15.123456789: Warning Shell spawned`.
 pub(super) fn falco(text: &[u8]) -> Option<Level> {
     let (stamp, rest) = text.split_at_checked(18)?;
-    let is_stamp =
-        matches!(stamp, [_, _, b':', _, _, b':', _, _, b'.', nanos @ ..] if is_number(nanos));
+    let [_, _, b':', _, _, b':', _, _, b'.', nanos @ ..] = stamp else {
+        return None;
+    };
+    let is_stamp = is_number(nanos);
     let (word, _) = split_once(rest.strip_prefix(b": ")?, b' ')?;
     level_names::named(word)
         .filter(|_| is_stamp && word.first().is_some_and(u8::is_ascii_uppercase))

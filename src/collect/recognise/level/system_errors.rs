@@ -128,7 +128,7 @@ pub(super) fn of_go_named(text: &[u8]) -> Option<Level> {
 pub(super) fn of_thread(text: &[u8]) -> Option<Level> {
     let (word, rest) = split_once(text, b' ')?;
     let is_thread =
-        matches!(word, [b'0'..=b'9', b'0'..=b'9', b'[', b'A'..=b'Z', ..]) && word.ends_with(b"]");
+        word.ends_with(b"]") && matches!(word, [b'0'..=b'9', b'0'..=b'9', b'[', b'A'..=b'Z', ..]);
     let is_place =
         word.starts_with(b"(") && word.ends_with(b")") && words::contains(word, needle!(b".c."));
     ((is_thread || is_place) && is_at_end(rest)).then_some(Level::Error)

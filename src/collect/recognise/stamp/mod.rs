@@ -101,7 +101,7 @@ pub(crate) fn stated(
     Some((time, priority + skipped + end))
 }
 
-/// The length of the `<30>` that syslog puts before a line, of the `<W>` that Mumble and the `[#|` that GlassFish puts before a date.
+/// The length of the `<30>` that syslog puts before a line, of the `<W>` that Mumble and the `[#|` that `GlassFish` puts before a date.
 fn priority_length(line: &[u8]) -> usize {
     if matches!(
         line,

@@ -205,10 +205,9 @@ fn in_marked_word(
         return Some(level);
     }
     // `2026-02-17 14:30:15,123:WARN:text`
-    if may(
-        Rule::PythonLogging,
-        word.has(COLON) && before.is_after_stamp,
-    ) && let Some((level, _)) = split_once(text, b':')
+    let is_after_stamp = word.has(COLON) && before.is_after_stamp;
+    if may(Rule::PythonLogging, is_after_stamp)
+        && let Some((level, _)) = split_once(text, b':')
         && is_capitals(level)
         && let Some(level) = level_names::named(level)
     {

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSync) ?? "chromium";
+const PROGRAMS = ["chromium-headless-shell", "chromium", "chromium-browser"];
+const CHROMIUM = process.env.CHROMIUM ?? PROGRAMS.map((name) => `/usr/bin/${name}`).find(existsSync) ?? "chromium";
 
 export const launch = () => chromium.launch({
   executablePath: CHROMIUM,

@@ -4,8 +4,11 @@
 /** @typedef {{kind: string, title: string, prefix: string, sources: SourceCount[], count: number}} SourceGroup */
 
 /** @type {Record<string, string>} */
-const TITLES = { system: "System", docker: "Docker", devcontainer: "Devcontainers", file: "Files", capture: "Commands", "": "Provisioning" };
-const ORDER = ["", "devcontainer", "docker", "system", "capture", "file"];
+const TITLES = {
+  system: "System", docker: "Docker", podman: "Podman", pod: "Pods", devcontainer: "Devcontainers", command: "Commands", file: "Files", event: "Events",
+  "": "Provisioning",
+};
+const ORDER = ["", "devcontainer", "docker", "podman", "pod", "system", "command", "file", "event"];
 
 /** @param {string} name */
 export const kindOf = (name) => (name.includes(":") ? name.slice(0, name.indexOf(":")) : "");
@@ -16,6 +19,9 @@ export function shortName(name) {
   const rest = kind ? name.slice(kind.length + 1) : name;
   return rest.replace(/\.service$/, "") || name;
 }
+
+/** The name in a list of sources, where one that instances share ends with a star. @param {string} name */
+export const listedName = (name) => shortName(name).replace(/[-@]$/, "$&*");
 
 /**
  * @param {readonly SourceCount[]} sources

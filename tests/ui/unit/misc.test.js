@@ -8,7 +8,7 @@ import * as h from "../../../src/ui/lib/histogram.js";
 import { EventParser } from "../../../src/ui/lib/sse.js";
 import { Title, titled } from "../../../src/ui/lib/title.js";
 import { bytes, metricsOf } from "../../../src/ui/lib/metrics.js";
-import { grouped, hueOf, shortName, tally } from "../../../src/ui/lib/sources.js";
+import { grouped, hueOf, listedName, shortName, tally } from "../../../src/ui/lib/sources.js";
 
 const ui = new URL("../../../src/ui/", import.meta.url);
 
@@ -48,6 +48,9 @@ test("sources are grouped by kind and keep their colour", () => {
   ]);
   assert.deepEqual(grouped(sources)[1]?.sources.map((source) => source.name), ["docker:a", "docker:b"]);
   assert.equal(shortName("system:ssh.service"), "ssh");
+  assert.deepEqual(["system:docker-", "system:sshd@", "docker:a-b"].map(listedName), ["docker-*", "sshd@*", "a-b"]);
+  const kinds = ["event:vm", "command:sh", "pod:x/y/z", "podman:db", "system:ssh"].map((name) => ({ name, label: name, entryCount: 1, levels: {} }));
+  assert.deepEqual(grouped(kinds).map(({ title }) => title), ["Podman", "Pods", "System", "Commands", "Events"]);
   assert.equal(hueOf("docker:a"), hueOf("docker:a"));
   const hues = new Set(Array.from({ length: 200 }, (_, i) => hueOf(`docker:ws-${i}`)));
   assert.equal(hues.size, 12, "all hues are used");

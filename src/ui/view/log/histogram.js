@@ -59,7 +59,9 @@ function Reading({ data }) {
     const said = [...LEVELS].reverse().filter((level) => bucket.counts[level] > 0).map((level) => `${number(bucket.counts[level])} ${level}`);
     return html`<span class="reading"><b>${stamp(bucket.ms, utc)}</b> ${said.join(" \u00b7 ") || "no records"}</span>`;
   }
-  return html`<span class="reading">up to ${brief(peak(data))} per ${duration(data.bucketMs)}</span>`;
+  const most = peak(data);
+  if (most === 0) return html`<span class="reading"></span>`;
+  return html`<span class="reading">up to ${brief(most)} per ${duration(data.bucketMs)}</span>`;
 }
 
 /** @param {{data: Shape}} props */

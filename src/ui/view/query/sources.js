@@ -4,7 +4,7 @@ import { useSignal } from "../../vendor/signals.js";
 import { counts, filter, refine, totals, unlisted } from "../../core/state.js";
 import { sourceState, toggleExcluded, toggleSource } from "../../lib/query/filter.js";
 import { brief, count, number } from "../../lib/histogram.js";
-import { grouped, hueOf, shortName } from "../../lib/sources.js";
+import { grouped, hueOf, listedName } from "../../lib/sources.js";
 import { html, Icon } from "../html.js";
 
 /** @typedef {import("../../lib/types.js").SourceCount} SourceCount */
@@ -61,7 +61,7 @@ function Source({ source, matching }) {
   };
   return html`<li class=${`source-line ${shown ? "" : "off"} ${state}`}>
     <button class="source-name" aria-pressed=${state === "only"} title=${`${label}: ${count(matching, "record")}${errors ? `, ${count(errors, "error")}` : ""}. Alt-click: show only this source.`} onClick=${click}>
-      <i class=${`swatch hue-${hueOf(name)}`} aria-hidden="true"></i><span>${shortName(name)}</span>${errors > 0 ? html`<em title=${count(errors, "error")}>${brief(errors)}</em>` : null}<small>${brief(matching)}</small>
+      <i class=${`swatch hue-${hueOf(name)}`} aria-hidden="true"></i><span>${listedName(name)}</span>${errors > 0 ? html`<em title=${count(errors, "error")}>${brief(errors)}</em>` : null}<small>${brief(matching)}</small>
     </button>
     <button class="plain exclude" aria-pressed=${state === "excluded"} title=${state === "excluded" ? "Show again" : "Hide this source"}
       aria-label=${`Hide ${label}`} onClick=${() => refine(toggleExcluded(filter.peek(), name))}><${Icon} name=${state === "excluded" ? "plus" : "exclude"} /></button>

@@ -6,6 +6,8 @@ use super::regex;
 use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
+use regex_syntax::hir::Hir;
+use std::fmt;
 
 /// Maximum compiled size. If the lazy automaton gives up, searching a line takes time proportional to it: 10,000
 /// states and a line of 64 KB take about a second.
@@ -84,9 +86,9 @@ pub(super) fn compile(text: &QueryText) -> Result<GoRegex, LogqlError> {
 /// Compiles one that must match a whole text.
 pub(super) fn compile_anchored(text: &QueryText) -> Result<GoRegex, LogqlError> {
     let translated = regex::translated(&text.value);
-    // Compiled on its own first: an expression that closes a group it did not open must not become valid by being
+    // Parsed on its own first: an expression that closes a group it did not open must not become valid by being
     // wrapped.
-    build(&text.value, &translated, text.at)?;
+    parse(&text.value, &translated, text.at)?;
     build(&text.value, &format!("^(?s:{translated})$"), text.at)
 }
 
@@ -98,20 +100,28 @@ pub(super) fn compile_at_run_time(text: &str) -> Option<GoRegex> {
 fn build(written: &str, translated: &str, at: usize) -> Result<GoRegex, LogqlError> {
     let config = Regex::config()
         .nfa_size_limit(Some(NFA_BYTES_MAX))
-        .hybrid_cache_capacity(CACHE_BYTES_MAX);
-    let syntax = syntax::Config::new().nest_limit(NEST_MAX);
-    let built = Regex::builder()
-        .configure(config)
-        .syntax(syntax)
-        .build(translated);
-    built.map(GoRegex).map_err(|error| {
-        let reason = match error.syntax_error() {
-            Some(regex_syntax::Error::Parse(error)) => error.kind().to_string(),
-            Some(regex_syntax::Error::Translate(error)) => error.kind().to_string(),
-            _ => "expression is too large".to_owned(),
-        };
-        LogqlError::meaning(at, format!("error parsing regexp: {reason}: `{written}`"))
+        .hybrid_cache_capacity(CACHE_BYTES_MAX)
+        // complete automata take longer to build than the lazy one takes to match all labels
+        .dfa(false)
+        .onepass(false);
+    let parsed = parse(written, translated, at)?;
+    let built = Regex::builder().configure(config).build_from_hir(&parsed);
+    built
+        .map(GoRegex)
+        .map_err(|_| invalid(written, "expression is too large", at))
+}
+
+fn parse(written: &str, translated: &str, at: usize) -> Result<Hir, LogqlError> {
+    let config = syntax::Config::new().nest_limit(NEST_MAX);
+    syntax::parse_with(translated, &config).map_err(|error| match error {
+        regex_syntax::Error::Parse(error) => invalid(written, error.kind(), at),
+        regex_syntax::Error::Translate(error) => invalid(written, error.kind(), at),
+        _ => invalid(written, "expression is invalid", at),
     })
+}
+
+fn invalid(written: &str, reason: impl fmt::Display, at: usize) -> LogqlError {
+    LogqlError::meaning(at, format!("error parsing regexp: {reason}: `{written}`"))
 }
 
 /// A matcher whose regular expression is compiled.

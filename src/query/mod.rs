@@ -27,6 +27,7 @@ mod lookup;
 mod page;
 mod parameters;
 mod patterns;
+mod period_counts;
 mod runs;
 mod scan;
 mod sources;
@@ -61,9 +62,11 @@ pub use patterns::{
     ComparedPatterns, PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest,
     compared_patterns, patterns,
 };
+pub use period_counts::count_periods;
 pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::budget::{Budget, Cancel};
 pub use scan::cache::BlockCache;
+pub use scan::periods::{Periods, nanos_of};
 pub use scan::rank::{Direction, Order};
 pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
 pub use sources::listing::{sources, sources_page};

@@ -6,7 +6,7 @@ use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
     HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest,
-    RecordStream, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
+    Periods, RecordStream, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
 };
 use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
@@ -397,6 +397,20 @@ impl ScopedView {
         let filter = self.narrowed(filter, budget)?;
         let direction = Direction::Backward;
         let mut visited = query::visit(&self.view, &filter, direction, budget, work, take)?;
+        self.hide(&mut visited.scanned, &mut visited.unreadable);
+        Ok(visited)
+    }
+
+    /// Passes the counts of each source in each period, by level, to `take`.
+    pub(super) fn count_periods<'v>(
+        &'v self,
+        filter: Filter,
+        periods: Periods,
+        budget: &Budget,
+        take: impl FnMut(&'v Source, i64, [u64; 4]) -> ControlFlow<()> + Send,
+    ) -> Result<Visit, Error> {
+        let filter = self.narrowed(filter, budget)?;
+        let mut visited = query::count_periods(&self.view, &filter, periods, budget, take)?;
         self.hide(&mut visited.scanned, &mut visited.unreadable);
         Ok(visited)
     }

@@ -70,26 +70,17 @@ impl Grid {
         (first, self.last_nanos().saturating_sub(offset_nanos))
     }
 
-    /// The period around a line whose lines are in the windows of the same points: its first and its last nanosecond.
-    pub(super) fn stretch(
-        self,
-        time_nanos: i64,
-        interval_nanos: i64,
-        offset_nanos: i64,
-    ) -> (i64, i64) {
-        let (step, interval) = (i128::from(self.step_nanos), i128::from(interval_nanos));
-        let shift = i128::from(offset_nanos) - i128::from(self.start_nanos);
-        let from = i128::from(time_nanos) + shift;
-        let up = |nanos: i128| -(-nanos).div_euclid(step);
-        let (first, last) = (up(from), up(from + interval));
-        // The limits of `from` within which both stay the same.
-        let after = ((first - 1) * step).max((last - 1) * step - interval);
-        let up_to = (first * step).min(last * step - interval);
-        let clamped = |nanos: i128| {
-            let bounded = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-            i64::try_from(bounded).unwrap_or(time_nanos)
+    /// Periods whose lines are in the windows of the same points: their step, and two of their ends.
+    pub(super) fn periods(self, interval_nanos: i64, offset_nanos: i64) -> (i64, [i64; 2]) {
+        let start = self.start_nanos.saturating_sub(offset_nanos);
+        // the window of a single point is one period
+        let step = match self.points {
+            1 => interval_nanos.max(1),
+            _ => self.step_nanos,
         };
-        (clamped(after + 1 - shift), clamped(up_to - shift))
+        let before = i128::from(interval_nanos).rem_euclid(i128::from(step));
+        let before = i64::try_from(before).unwrap_or_default();
+        (step, [start, start.saturating_sub(before)])
     }
 
     /// The points whose windows contain a line; `None` if there are none.
@@ -135,18 +126,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_stretch_are_in_the_windows_of_the_same_points() {
-        let grid = Grid::new(100, 200, 10).unwrap();
-        for (interval, offset) in [(10, 0), (15, 0), (7, 3), (40, -5), (23, 11)] {
-            for time in 40..260 {
-                let (from, to) = grid.stretch(time, interval, offset);
-                assert!(from <= time && time <= to, "{from} {time} {to}");
+    fn lines_of_a_period_are_in_the_windows_of_the_same_points() {
+        for grid in [Grid::new(100, 200, 10).unwrap(), Grid::instant(130)] {
+            for (interval, offset) in [(10, 0), (15, 0), (7, 3), (40, -5), (23, 11), (0, 0)] {
+                let (step, ends) = grid.periods(interval, offset);
+                let is_end = |time: i64| ends.iter().any(|end| (time - end) % step == 0);
                 let seen = |time| grid.seen_by(time, interval, offset);
-                assert!((from..=to).all(|other| seen(other) == seen(time)));
-                let inside = 110..150;
-                if inside.contains(&time) {
-                    assert_ne!(seen(from - 1), seen(time), "{interval} {offset} {time}");
-                    assert_ne!(seen(to + 1), seen(time), "{interval} {offset} {time}");
+                for time in 40..260 {
+                    assert!(
+                        is_end(time) || seen(time) == seen(time + 1),
+                        "{grid:?} {interval} {offset} {time}"
+                    );
+                    let inside = 110..150;
+                    if grid.points() > 1 && inside.contains(&time) && interval > 0 {
+                        assert_eq!(is_end(time), seen(time) != seen(time + 1), "{time}");
+                    }
                 }
             }
         }

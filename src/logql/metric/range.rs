@@ -150,46 +150,36 @@ impl RangePlan {
         tallies.add(&self.series_of(&line.labels), seen_by, tally)
     }
 
-    /// Adds lines of one stream of which only the number matters, all within one [`Self::stretch`]. `stream` is one
-    /// of these lines.
+    /// Adds lines of one stream of which only the number matters. `stream` is one of these lines. Each count is of lines in one of
+    /// [`Self::periods`], with a time in it.
     ///
     /// # Errors
     ///
     /// The same as of [`Self::take`].
-    pub(crate) fn take_count(
+    pub(crate) fn take_counts(
         &self,
         tallies: &mut SeriesTallies,
         mut stream: PipelineLine<'_>,
-        count: u64,
+        counts: impl Iterator<Item = (i64, u64)>,
     ) -> Result<(), MetricError> {
-        let time = stream.timestamp_nanos;
-        let seen_by = self
-            .grid
-            .seen_by(time, self.interval_nanos, self.offset_nanos);
-        if let Some(seen_by) = seen_by
-            && self.pipeline.selects(&stream.labels)
-            && self.pipeline.run_on_labels(&mut stream)
-        {
+        if !self.pipeline.selects(&stream.labels) || !self.pipeline.run_on_labels(&mut stream) {
+            return Ok(());
+        }
+        let (interval, offset) = (self.interval_nanos, self.offset_nanos);
+        let cells = counts.filter_map(|(time, count)| {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "samples are floating point numbers"
             )]
             let tally = CellTally::Sum(count as f64);
-            tallies.add(&self.series_of(&stream.labels), seen_by, tally)?;
-        }
-        Ok(())
+            Some((self.grid.seen_by(time, interval, offset)?, tally))
+        });
+        tallies.add_all(&self.series_of(&stream.labels), cells)
     }
 
-    /// The period around a line whose lines are in the windows of the same points: its first and its last nanosecond.
-    pub(crate) fn stretch(&self, time_nanos: i64) -> (i64, i64) {
-        self.grid
-            .stretch(time_nanos, self.interval_nanos, self.offset_nanos)
-    }
-
-    /// The same, reusing the period of an earlier line if it contains this one.
-    pub(crate) fn stretch_or(&self, known: Option<(i64, i64)>, time_nanos: i64) -> (i64, i64) {
-        let inside = known.filter(|(from, to)| (*from..=*to).contains(&time_nanos));
-        inside.unwrap_or_else(|| self.stretch(time_nanos))
+    /// The periods whose lines are in the windows of the same points: their step, and two of their ends.
+    pub(crate) fn periods(&self) -> (i64, [i64; 2]) {
+        self.grid.periods(self.interval_nanos, self.offset_nanos)
     }
 
     /// Whether the result depends only on the number of lines and the labels of their streams. `is_known` says which

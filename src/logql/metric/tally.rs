@@ -156,11 +156,24 @@ impl SeriesTallies {
         seen_by: SeenBy,
         tally: CellTally,
     ) -> Result<(), MetricError> {
+        self.add_all(labels, std::iter::once((seen_by, tally)))
+    }
+
+    /// Adds to the accumulators of a series in several periods.
+    pub(super) fn add_all(
+        &mut self,
+        labels: &[(&str, &str)],
+        cells: impl Iterator<Item = (SeenBy, CellTally)>,
+    ) -> Result<(), MetricError> {
         let hash = series::hash_of(labels);
-        let place = self.find(hash, |known| known.is_same(labels));
-        let place =
-            place.unwrap_or_else(|| self.begin(hash, Arc::new(SeriesLabels::of_sorted(labels))));
-        self.add_to(place, seen_by, tally)
+        let mut place = self.find(hash, |known| known.is_same(labels));
+        for (seen_by, tally) in cells {
+            let place = *place.get_or_insert_with(|| {
+                self.begin(hash, Arc::new(SeriesLabels::of_sorted(labels)))
+            });
+            self.add_to(place, seen_by, tally)?;
+        }
+        Ok(())
     }
 
     /// Merges the accumulators of other lines.

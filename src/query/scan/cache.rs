@@ -1,6 +1,7 @@
 //! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
-use crate::query::scan::counts::Known;
+use crate::query::scan::counts::{CountsKey, GroupCounts, Known};
+use crate::query::scan::periods::{PeriodCount, PeriodsKey};
 use crate::query::scan::found::FoundTexts;
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
@@ -14,12 +15,13 @@ const BYTES_MAX: usize = 8 << 20;
 /// Memory of a row without its message and metadata: id, source, timestamp, level and two offsets.
 const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 
-/// Blocks that were decoded for earlier pages, counts of earlier histograms, and where texts were found; clones share one cache. A server
+/// Blocks that were decoded for earlier pages, counts of earlier questions, and where texts were found; clones share one cache. A server
 /// needs only one.
 #[derive(Clone, Default)]
 pub struct BlockCache {
     entries: Arc<Mutex<Entries>>,
-    counts: Arc<Mutex<Known>>,
+    counts: Arc<Mutex<Known<CountsKey, GroupCounts>>>,
+    periods: Arc<Mutex<Known<PeriodsKey, PeriodCount>>>,
     found: Arc<Mutex<FoundTexts>>,
 }
 
@@ -107,8 +109,13 @@ impl BlockCache {
     }
 
     /// The counts of earlier histograms.
-    pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known> {
+    pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known<CountsKey, GroupCounts>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts by period of earlier questions.
+    pub(in crate::query) fn periods(&self) -> MutexGuard<'_, Known<PeriodsKey, PeriodCount>> {
+        self.periods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where earlier questions found texts.

@@ -1,9 +1,10 @@
-//! Counts of whole blocks by bucket, kept from histogram to histogram: a client that watches one repeats its request, and a
+//! Counts of whole blocks by bucket or period, kept from request to request: a client that watches a histogram repeats it, and a
 //! sealed block never changes.
 
 use crate::query::scan::scale::Scale;
 use crate::store::Segment;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
 /// The maximum number of counts in the cache: 2 MiB, enough for 10 million records.
@@ -28,59 +29,73 @@ pub(in crate::query) struct CountsKey {
     pub(in crate::query) by_source: bool,
 }
 
-/// The cached counts.
-#[derive(Debug, Default)]
-pub(in crate::query) struct Known {
-    entries: HashMap<(usize, CountsKey), KeptCounts>,
+/// Counts that are part of an answer about one block.
+pub(in crate::query) trait Counts {
+    /// Their memory, in counts of a histogram.
+    fn weight(&self) -> usize;
+}
+
+impl Counts for GroupCounts {
+    fn weight(&self) -> usize {
+        self.counts.len() + 5
+    }
+}
+
+/// The cached counts, by the question that they answer.
+#[derive(Debug)]
+pub(in crate::query) struct Known<Q, T> {
+    entries: HashMap<(usize, Q), KeptCounts<T>>,
     counts: usize,
 }
 
-#[derive(Debug)]
-struct KeptCounts {
-    /// Holding it ensures that no other segment gets the same address.
-    segment: Weak<Segment>,
-    groups: Arc<[GroupCounts]>,
+impl<Q, T> Default for Known<Q, T> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            counts: 0,
+        }
+    }
 }
 
-impl Known {
-    pub(in crate::query) fn get(
-        &self,
-        segment: &Arc<Segment>,
-        question: CountsKey,
-    ) -> Option<Arc<[GroupCounts]>> {
+#[derive(Debug)]
+struct KeptCounts<T> {
+    /// Holding it ensures that no other segment gets the same address.
+    segment: Weak<Segment>,
+    counts: Arc<[T]>,
+}
+
+impl<Q: Eq + Hash, T: Counts> Known<Q, T> {
+    pub(in crate::query) fn get(&self, segment: &Arc<Segment>, question: Q) -> Option<Arc<[T]>> {
         let entry = self.entries.get(&(address(segment), question))?;
-        Some(Arc::clone(&entry.groups))
+        Some(Arc::clone(&entry.counts))
     }
 
-    pub(in crate::query) fn put(
-        &mut self,
-        segment: &Arc<Segment>,
-        question: CountsKey,
-        groups: &Arc<[GroupCounts]>,
-    ) {
-        let counts = weight(groups);
+    pub(in crate::query) fn put(&mut self, segment: &Arc<Segment>, question: Q, of: &Arc<[T]>) {
+        let counts = weight(of);
+        if counts > COUNTS_MAX / 8 {
+            return;
+        }
         if self.counts + counts > COUNTS_MAX {
             // first drop counts of segments that are gone; if that is not enough, drop all
             self.entries
                 .retain(|_, entry| entry.segment.strong_count() > 0);
-            self.counts = self.entries.values().map(|it| weight(&it.groups)).sum();
+            self.counts = self.entries.values().map(|it| weight(&it.counts)).sum();
             if self.counts + counts > COUNTS_MAX / 2 {
                 *self = Self::default();
             }
         }
         let entry = KeptCounts {
             segment: Arc::downgrade(segment),
-            groups: Arc::clone(groups),
+            counts: Arc::clone(of),
         };
         let before = self.entries.insert((address(segment), question), entry);
         self.counts += counts;
-        self.counts -= before.map_or(0, |entry| weight(&entry.groups));
+        self.counts -= before.map_or(0, |entry| weight(&entry.counts));
     }
 }
 
-fn weight(groups: &[GroupCounts]) -> usize {
-    let counts: usize = groups.iter().map(|group| group.counts.len() + 5).sum();
-    counts + ENTRY_COUNTS
+fn weight<T: Counts>(counts: &[T]) -> usize {
+    counts.iter().map(Counts::weight).sum::<usize>() + ENTRY_COUNTS
 }
 
 fn address(segment: &Arc<Segment>) -> usize {

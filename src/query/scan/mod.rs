@@ -6,6 +6,7 @@ pub(super) mod counts;
 mod evaluate;
 pub(super) mod found;
 mod need;
+pub(super) mod periods;
 pub(super) mod plan;
 pub(super) mod rank;
 mod residue;

@@ -1,10 +1,11 @@
-//! Adds blocks of records to a range: counted from metadata of the block if possible, otherwise line by line.
+//! Adds records to a range: counts of streams if only the number of lines matters, otherwise line by line.
 
 use super::labels;
 use crate::logql::{MetricError, RangePlan, SeriesTallies};
-use crate::query::MatchedRows;
+use crate::query::{MatchedRows, nanos_of};
 use crate::record::{Id, Level, Source};
 use crate::store;
+use std::collections::{BTreeMap, HashMap};
 
 /// The values that a block adds to a range.
 #[derive(Debug, Default)]
@@ -17,109 +18,71 @@ pub(super) struct BlockTallies {
 /// A line may fail the query; an unreadable block does not.
 type Taken = Result<Result<BlockTallies, MetricError>, store::Error>;
 
-/// Counts lines whose texts and metadata are irrelevant. A block within one period is counted from its
-/// footer.
-pub(super) fn count(node: Option<&str>, range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
-    let mut counter = Counter {
-        node,
-        range,
-        tallies: SeriesTallies::default(),
-        stretch: None,
-        counts: Vec::new(),
-    };
-    if let (Some(summary), Some(source)) = (rows.whole(), rows.source(0)?)
-        && summary.source.is_some()
-    {
-        let first = summary.times.start().get().saturating_mul(1_000);
-        let last = labels::nanos_of(*summary.times.end(), Id(999));
-        let (_, to) = range.stretch(first);
-        if last <= to {
-            counter.stretch = Some((first, to));
-            counter.counts.push((source, summary.levels.map(u64::from)));
-            return Ok(counter.finish());
-        }
-    }
-    let (times, levels) = (rows.timestamps()?, rows.levels()?);
-    for (index, (time, level)) in times.iter().zip(levels).enumerate() {
-        let Some(source) = rows.source(index)? else {
-            continue;
-        };
-        let first = labels::nanos_of(*time, Id(0));
-        let last = labels::nanos_of(*time, Id(999));
-        // The id of a line matters only if a period ends within its microsecond.
-        let nanos = if range.stretch_or(counter.stretch, first).1 < last {
-            let id = rows.ids()?.get(index).copied().unwrap_or_default();
-            labels::nanos_of(*time, Id(id))
-        } else {
-            first
-        };
-        if let Err(error) = counter.add(nanos, source, *level) {
-            return Ok(Err(error));
-        }
-    }
-    Ok(counter.finish())
-}
+/// Maximum number of counts that are held before they become tallies.
+const HELD_MAX: usize = 1 << 14;
 
-/// Counts lines of streams, one period after another.
-struct Counter<'c> {
-    node: Option<&'c str>,
-    range: &'c RangePlan,
+/// Counts of lines by stream and period, whose texts and metadata are irrelevant. The labels of a stream are evaluated once for many of
+/// them.
+pub(super) struct StreamCounts<'v> {
+    node: Option<&'v str>,
+    range: &'v RangePlan,
+    /// By level, for each period by its last nanosecond.
+    held: HashMap<&'v Source, BTreeMap<i64, [u64; 4]>>,
+    held_count: usize,
     tallies: SeriesTallies,
-    /// The first and the last nanosecond of the current period.
-    stretch: Option<(i64, i64)>,
-    counts: Vec<(&'c Source, [u64; 4])>,
 }
 
-impl<'c> Counter<'c> {
-    fn add(&mut self, nanos: i64, source: &'c Source, level: Level) -> Result<(), MetricError> {
-        let is_inside = self
-            .stretch
-            .is_some_and(|(from, to)| from <= nanos && nanos <= to);
-        if !is_inside {
-            self.flush()?;
-            self.stretch = Some(self.range.stretch(nanos));
+impl<'v> StreamCounts<'v> {
+    pub(super) fn new(node: Option<&'v str>, range: &'v RangePlan) -> Self {
+        Self {
+            node,
+            range,
+            held: HashMap::new(),
+            held_count: 0,
+            tallies: SeriesTallies::default(),
         }
-        let known = self
-            .counts
-            .iter()
-            .position(|(of, _)| std::ptr::eq(*of, source));
-        let at = known.unwrap_or_else(|| {
-            self.counts.push((source, [0; 4]));
-            self.counts.len() - 1
-        });
-        if let Some(count) = self
-            .counts
-            .get_mut(at)
-            .and_then(|(_, levels)| levels.get_mut(level.index()))
-        {
-            *count += 1;
+    }
+
+    /// Adds lines of a source by level.
+    pub(super) fn add(
+        &mut self,
+        source: &'v Source,
+        to: i64,
+        levels: [u64; 4],
+    ) -> Result<(), MetricError> {
+        let of_source = self.held.entry(source).or_default();
+        let before = of_source.len();
+        let held = of_source.entry(to).or_default();
+        for (held, count) in held.iter_mut().zip(levels) {
+            *held += count;
+        }
+        self.held_count += of_source.len() - before;
+        if self.held_count > HELD_MAX {
+            self.flush()?;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), MetricError> {
-        let Some((_, nanos)) = self.stretch else {
-            return Ok(());
-        };
-        for (source, levels) in self.counts.drain(..) {
-            for (level, count) in Level::ALL
-                .into_iter()
-                .zip(levels)
-                .filter(|(_, count)| *count > 0)
-            {
-                let line = labels::stream_line(self.node, source, level, nanos);
-                self.range.take_count(&mut self.tallies, line, count)?;
+        self.held_count = 0;
+        for (source, periods) in self.held.drain() {
+            for level in Level::ALL {
+                let count_of = |levels: &[u64; 4]| levels.get(level.index()).copied();
+                let counts = periods
+                    .iter()
+                    .filter_map(|(to, levels)| Some((*to, count_of(levels)?)));
+                let counts = counts.filter(|(_, count)| *count > 0);
+                let line = labels::stream_line(self.node, source, level, 0);
+                self.range.take_counts(&mut self.tallies, line, counts)?;
             }
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<BlockTallies, MetricError> {
+    /// All lines that were added.
+    pub(super) fn finish(mut self) -> Result<SeriesTallies, MetricError> {
         self.flush()?;
-        Ok(BlockTallies {
-            tallies: self.tallies,
-            bytes: 0,
-        })
+        Ok(self.tallies)
     }
 }
 
@@ -151,7 +114,7 @@ pub(super) fn take_lines(node: Option<&str>, range: &RangePlan, rows: &MatchedRo
         taken.bytes += text.len() as u64;
         let line = labels::line_of(
             (node, source, *level),
-            labels::nanos_of(*time, id),
+            nanos_of(*time, id),
             id,
             text,
             metadata,

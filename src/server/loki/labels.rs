@@ -1,8 +1,8 @@
 //! Records as lines of streams: which labels identify a stream, and which are metadata.
 
 use crate::logql::{LabelKind, Labels, PipelineLine, sanitized};
+use crate::query::nanos_of;
 use crate::record::{Id, Level, Metadata, Record, Source, StoredRecord};
-use crate::time::Micros;
 use serde_json::Value;
 
 /// The labels that a stream can have, in order.
@@ -111,12 +111,6 @@ pub(super) fn of_stream<'a>(node: Option<&'a str>, source: &'a Source, level: Le
 /// every client.
 pub(super) fn nanos(record: &StoredRecord) -> i64 {
     nanos_of(record.record.timestamp, record.id)
-}
-
-/// The same of its parts.
-pub(super) fn nanos_of(timestamp: Micros, id: Id) -> i64 {
-    let within = i64::try_from(id.0 % 1_000).unwrap_or(0);
-    timestamp.get().saturating_mul(1_000).saturating_add(within)
 }
 
 /// A line of a stream, with the labels that all its lines share.
@@ -242,6 +236,7 @@ fn push_new<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Micros;
     use serde_json::json;
 
     fn record(source: &str, metadata: Value) -> StoredRecord {

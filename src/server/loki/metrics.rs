@@ -1,12 +1,13 @@
 //! Metric queries: the lines of each range are accumulated, and the expression is evaluated from the result.
 
+use super::blocks::{self, StreamCounts};
 use super::json::QueryStats;
 use super::parameters::refused;
-use super::{blocks, labels, select};
+use super::{labels, select};
 use crate::logql::{
     MetricError, MetricOutcome, MetricPlan, RangePlan, SeriesLabels, SeriesTallies,
 };
-use crate::query::Budget;
+use crate::query::{Budget, Filter, Periods, Visit};
 use crate::server::http::error::ApiError;
 use crate::server::records::ScopedView;
 use std::ops::ControlFlow;
@@ -114,25 +115,67 @@ fn tally(
     stats: &mut QueryStats,
     warnings: &mut Vec<String>,
 ) -> Result<SeriesTallies, ApiError> {
-    let mut tallies = SeriesTallies::default();
     let (after, last) = range.lines();
     let filter = select::filter(view, range.pipeline(), range.query(), after, last);
     let Some(filter) = filter else {
-        return Ok(tallies);
+        return Ok(SeriesTallies::default());
     };
-    let mut failure = None;
     let counts = range.counts_lines(|name| labels::is_shared(view.node(), name))
         && (!range.pipeline().filters_lines() || select::holds_line_filters(range.query()));
+    let (visited, tallies) = if counts {
+        count_lines(view, range, filter, budget)?
+    } else {
+        take_lines(view, range, filter, budget, stats)?
+    };
+    stats.lines += visited.scanned;
+    let tallies = tallies.map_err(failed)?;
+    if visited.is_partial && warnings.is_empty() {
+        warnings.push(super::parameters::OUT_OF_TIME.to_owned());
+    }
+    Ok(tallies)
+}
+
+/// The tallies of the lines that were visited; a line may fail the query.
+type Tallied = (Visit, Result<SeriesTallies, MetricError>);
+
+/// Counts lines of which only the number matters.
+fn count_lines(
+    view: &ScopedView,
+    range: &RangePlan,
+    filter: Filter,
+    budget: &Budget,
+) -> Result<Tallied, ApiError> {
+    let mut counts = StreamCounts::new(view.node(), range);
+    let mut failure = None;
+    let (step, ends) = range.periods();
+    let periods = Periods::new(step, ends);
+    let visited = view.count_periods(filter, periods, budget, |source, to, levels| {
+        match counts.add(source, to, levels) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    let tallies = failure.map_or_else(|| counts.finish(), Err);
+    Ok((visited, tallies))
+}
+
+/// Runs the pipeline on each line.
+fn take_lines(
+    view: &ScopedView,
+    range: &RangePlan,
+    filter: Filter,
+    budget: &Budget,
+    stats: &mut QueryStats,
+) -> Result<Tallied, ApiError> {
+    let mut tallies = SeriesTallies::default();
+    let mut failure = None;
     let visited = view.visit(
         filter,
         budget,
-        |rows| {
-            if counts {
-                blocks::count(view.node(), range, rows)
-            } else {
-                blocks::take_lines(view.node(), range, rows)
-            }
-        },
+        |rows| blocks::take_lines(view.node(), range, rows),
         |of_block| {
             let merged = of_block.and_then(|of_block| {
                 stats.bytes += of_block.bytes;
@@ -147,14 +190,7 @@ fn tally(
             }
         },
     )?;
-    stats.lines += visited.scanned;
-    if let Some(error) = failure {
-        return Err(failed(error));
-    }
-    if visited.is_partial && warnings.is_empty() {
-        warnings.push(super::parameters::OUT_OF_TIME.to_owned());
-    }
-    Ok(tallies)
+    Ok((visited, failure.map_or(Ok(tallies), Err)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]

@@ -3,7 +3,7 @@
 use super::parameters::{LokiParameters, QUERY_SINCE_NANOS, refused};
 use super::{json, labels, select};
 use crate::logql::{self, Expr, LogPipeline};
-use crate::query::{Budget, MatchedRows};
+use crate::query::{Budget, MatchedRows, nanos_of};
 use crate::record::{Id, Level};
 use crate::server::http::error::ApiError;
 use crate::server::records::ScopedView;
@@ -96,7 +96,7 @@ fn patterns_of(
     let (messages, metadata) = (rows.messages()?, rows.metadata()?);
     let mut found = Vec::new();
     for (index, ((id, time), level)) in ids.iter().zip(times).zip(levels).enumerate() {
-        let nanos = labels::nanos_of(*time, Id(*id));
+        let nanos = nanos_of(*time, Id(*id));
         let Some(source) = rows
             .source(index)?
             .filter(|_| (start..end).contains(&nanos))

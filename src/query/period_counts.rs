@@ -198,9 +198,9 @@ fn count_rows(
     };
     let ids = OnceCell::new();
     let id_of = |at: usize| -> Result<Id, store::Error> {
-        let row = rows.kept().map_or(Some(at), |kept| {
-            kept.get(at).map(|row| *row as usize)
-        });
+        let row = rows
+            .kept()
+            .map_or(Some(at), |kept| kept.get(at).map(|row| *row as usize));
         if ids.get().is_none() {
             let _ = ids.set(block.ids()?);
         }
@@ -260,8 +260,7 @@ impl CountedColumns<'_> {
         {
             let (from, to) = periods.around(nanos_within(*time).0);
             let is_before_end = |time: &Micros| nanos_within(*time).1 <= to;
-            let is_inside =
-                |time: &&Micros| from <= nanos_within(**time).0 && is_before_end(time);
+            let is_inside = |time: &&Micros| from <= nanos_within(**time).0 && is_before_end(time);
             let inside = if is_sorted {
                 rest.partition_point(is_before_end)
             } else {

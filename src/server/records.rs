@@ -5,8 +5,8 @@ use crate::events;
 use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
-    HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest,
-    Periods, RecordStream, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
+    HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest, Periods,
+    RecordStream, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
 };
 use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;

@@ -274,13 +274,13 @@ impl LokiTail {
         }
         self.lines.sort_by_key(|line| line.nanos);
         let streams = json::streams(&self.lines, self.categorizes);
-        self.lines.clear();
         let dropped = if self.dropped.is_empty() {
             Value::Null
         } else {
             std::mem::take(&mut self.dropped).into()
         };
         let mut frame = json!({"streams": streams, "dropped_entries": dropped});
+        self.lines.clear();
         if self.categorizes
             && let Value::Object(map) = &mut frame
         {

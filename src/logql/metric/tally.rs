@@ -168,9 +168,8 @@ impl SeriesTallies {
         let hash = series::hash_of(labels);
         let mut place = self.find(hash, |known| known.is_same(labels));
         for (seen_by, tally) in cells {
-            let place = *place.get_or_insert_with(|| {
-                self.begin(hash, Arc::new(SeriesLabels::of_sorted(labels)))
-            });
+            let place = *place
+                .get_or_insert_with(|| self.begin(hash, Arc::new(SeriesLabels::of_sorted(labels))));
             self.add_to(place, seen_by, tally)?;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
 use crate::query::scan::counts::{CountsKey, GroupCounts, Known};
-use crate::query::scan::periods::{PeriodCount, PeriodsKey};
 use crate::query::scan::found::FoundTexts;
+use crate::query::scan::periods::{PeriodCount, PeriodsKey};
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;

@@ -126,6 +126,7 @@ pub(in crate::query) fn count_page(
         // one more shows whether there are more
         sources_max: query.limit.saturating_add(1),
         by_source: BTreeMap::new(),
+        last: None,
         levels: [0; 4],
     };
     let counted = count_segments(view, filter, &mut totals)?;
@@ -236,7 +237,7 @@ impl SourceSum {
 }
 
 /// The counts of a block, by the number of the source in the segment.
-type SourceSums = BTreeMap<u32, SourceSum>;
+type SourceSums = Vec<(u32, SourceSum)>;
 
 fn count(candidate: Candidate<'_>, rows: Rows<'_>) -> Result<(usize, SourceSums), store::Error> {
     let summary = candidate.block.summary();
@@ -247,7 +248,7 @@ fn count(candidate: Candidate<'_>, rows: Rows<'_>) -> Result<(usize, SourceSums)
                 last: *summary.times.end(),
                 levels: summary.levels.map(u64::from),
             };
-            SourceSums::from([(source, tally)])
+            vec![(source, tally)]
         }
         _ if rows.is_empty() => SourceSums::new(),
         _ => count_rows(rows)?,
@@ -259,7 +260,7 @@ fn count_rows(mut rows: Rows<'_>) -> Result<SourceSums, store::Error> {
     let sources = rows.sources()?.to_vec();
     let times = rows.times()?.to_vec();
     let levels = rows.levels()?.to_vec();
-    let mut tallies = SourceSums::new();
+    let mut tallies = BTreeMap::new();
     for (row, source) in rows.of(&sources) {
         let row = row as usize;
         let (Some(time), Some(level)) = (times.get(row), levels.get(row)) else {
@@ -272,7 +273,7 @@ fn count_rows(mut rows: Rows<'_>) -> Result<SourceSums, store::Error> {
             *count += 1;
         }
     }
-    Ok(tallies)
+    Ok(tallies.into_iter().collect())
 }
 
 struct SourceTotals<'p> {
@@ -282,28 +283,30 @@ struct SourceTotals<'p> {
     sources_max: usize,
     /// The first sources after those. A source that was removed for lack of room stays out, as those before it stay in.
     by_source: BTreeMap<Source, SourceSum>,
+    /// The last one, once there are as many as may be.
+    last: Option<Source>,
     /// Records of all sources, by `Level::index`.
     levels: [u64; 4],
 }
 
 impl SourceTotals<'_> {
     fn add(&mut self, source: &Source, tally: &SourceSum) {
+        // of many sources, most are on other pages
+        let is_beyond = self.last.as_ref().is_some_and(|last| last < source);
+        if is_beyond || self.after.is_some_and(|after| source.as_str() <= after) {
+            return;
+        }
         if let Some(total) = self.by_source.get_mut(source) {
             total.add(tally);
             return;
         }
-        if self.after.is_some_and(|after| source.as_str() <= after) {
-            return;
-        }
-        let is_full = self.by_source.len() >= self.sources_max;
-        if is_full {
-            let last = self.by_source.last_key_value();
-            if last.is_none_or(|(last, _)| last < source) {
-                return;
-            }
+        self.by_source.insert(source.clone(), *tally);
+        if self.by_source.len() > self.sources_max {
             self.by_source.pop_last();
         }
-        self.by_source.insert(source.clone(), *tally);
+        if self.by_source.len() == self.sources_max {
+            self.last = self.by_source.keys().next_back().cloned();
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Responses of Loki's API as JSON.
 
 use crate::logql::{Label, LabelKind, MetricOutcome, format_number};
+use foldhash::fast::RandomState;
+use serde::ser::SerializeSeq as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Statistics of a query.
@@ -50,49 +53,102 @@ pub(crate) struct FoundLine {
     pub(crate) labels: Vec<Label<'static>>,
 }
 
-type LabelMap<'l> = BTreeMap<&'l str, &'l str>;
-
 impl FoundLine {
-    fn labels_of(&self, is_wanted: impl Fn(LabelKind) -> bool) -> LabelMap<'_> {
+    /// Its labels of some kinds, each name once.
+    fn labels_of(&self, is_wanted: impl Fn(LabelKind) -> bool) -> LabelPairs<'_> {
         let labels = self.labels.iter().filter(|label| is_wanted(label.kind));
-        labels.map(|label| (&*label.name, &*label.value)).collect()
+        let pairs = labels.map(|label| (&*label.name, &*label.value));
+        let mut pairs: Vec<_> = pairs.collect();
+        // the last one of a name counts
+        pairs.reverse();
+        pairs.sort_by_key(|(name, _)| *name);
+        pairs.dedup_by_key(|(name, _)| *name);
+        LabelPairs(pairs)
     }
 
     /// The entry of the line in its stream.
-    fn entry(&self, categorizes: bool) -> Value {
-        let nanos = self.nanos.to_string();
-        if !categorizes {
-            return json!([nanos, self.text]);
+    fn entry(&self, categorizes: bool) -> LineEntry<'_> {
+        let apart = |kind| self.labels_of(|of| of == kind);
+        LineEntry {
+            nanos: self.nanos,
+            text: &self.text,
+            apart: categorizes.then(|| LabelsApart {
+                parsed: apart(LabelKind::Parsed),
+                structured_metadata: apart(LabelKind::Metadata),
+            }),
         }
-        let mut apart = Map::new();
-        for (kind, name) in [
-            (LabelKind::Metadata, "structuredMetadata"),
-            (LabelKind::Parsed, "parsed"),
-        ] {
-            let labels = self.labels_of(|of| of == kind);
-            if !labels.is_empty() {
-                apart.insert(name.to_owned(), json!(labels));
-            }
-        }
-        json!([nanos, self.text, apart])
     }
+}
+
+/// Labels in order of their names.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct LabelPairs<'l>(Vec<(&'l str, &'l str)>);
+
+impl LabelPairs<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for LabelPairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// `[nanos, text]`, for some clients with labels.
+struct LineEntry<'l> {
+    nanos: i64,
+    text: &'l str,
+    apart: Option<LabelsApart<'l>>,
+}
+
+impl Serialize for LineEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let length = 2 + usize::from(self.apart.is_some());
+        let mut entry = serializer.serialize_seq(Some(length))?;
+        entry.serialize_element(&format_args!("{}", self.nanos))?;
+        entry.serialize_element(self.text)?;
+        if let Some(apart) = &self.apart {
+            entry.serialize_element(apart)?;
+        }
+        entry.end()
+    }
+}
+
+#[derive(Serialize)]
+struct LabelsApart<'l> {
+    #[serde(skip_serializing_if = "LabelPairs::is_empty")]
+    parsed: LabelPairs<'l>,
+    #[serde(
+        rename = "structuredMetadata",
+        skip_serializing_if = "LabelPairs::is_empty"
+    )]
+    structured_metadata: LabelPairs<'l>,
+}
+
+/// A stream with the entries of its lines.
+#[derive(Serialize)]
+pub(crate) struct LineStream<'l> {
+    stream: LabelPairs<'l>,
+    values: Vec<LineEntry<'l>>,
 }
 
 /// Groups lines to streams; either with all labels of a line, or with those of its stream and the others in the
 /// entry.
-pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
-    let mut streams: BTreeMap<LabelMap<'_>, Vec<Value>> = BTreeMap::new();
+pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<LineStream<'_>> {
+    let mut lines_of: HashMap<LabelPairs<'_>, Vec<LineEntry<'_>>, RandomState> = HashMap::default();
     for line in lines {
         let labels = line.labels_of(|kind| !categorizes || kind == LabelKind::Stream);
-        streams
-            .entry(labels)
-            .or_default()
-            .push(line.entry(categorizes));
+        let entries = lines_of.entry(labels).or_default();
+        entries.push(line.entry(categorizes));
     }
-    let streams = streams.into_iter();
+    let streams = lines_of.into_iter();
+    let mut streams: Vec<_> = streams
+        .map(|(stream, values)| LineStream { stream, values })
+        .collect();
+    streams.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
     streams
-        .map(|(stream, values)| json!({"stream": stream, "values": values}))
-        .collect()
 }
 
 /// The response to a log query.
@@ -102,14 +158,36 @@ pub(crate) fn lines_answer(
     stats: QueryStats,
     warnings: &[String],
 ) -> Vec<u8> {
-    let mut data = Map::new();
-    data.insert("resultType".to_owned(), "streams".into());
-    if categorizes {
-        data.insert("encodingFlags".to_owned(), json!(["categorize-labels"]));
-    }
-    data.insert("result".to_owned(), streams(lines, categorizes).into());
-    data.insert("stats".to_owned(), stats.value());
-    enclosed(data.into(), warnings)
+    let answer = LinesAnswer {
+        data: LinesData {
+            encoding_flags: categorizes.then_some(["categorize-labels"]),
+            result: streams(lines, categorizes),
+            result_type: "streams",
+            stats: stats.value(),
+        },
+        status: "success",
+        warnings,
+    };
+    // writing to memory cannot fail
+    serde_json::to_vec(&answer).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct LinesAnswer<'l> {
+    data: LinesData<'l>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'l [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LinesData<'l> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding_flags: Option<[&'static str; 1]>,
+    result: Vec<LineStream<'l>>,
+    result_type: &'static str,
+    stats: Value,
 }
 
 /// The response to a metric query. `time_nanos` returns the time of a point.

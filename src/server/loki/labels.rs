@@ -4,6 +4,7 @@ use crate::logql::{LabelKind, Labels, PipelineLine, sanitized};
 use crate::query::nanos_of;
 use crate::record::{Id, Level, Metadata, Record, Source, StoredRecord};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The labels that a stream can have, in order.
 pub(super) const NAMES: [&str; 6] = [
@@ -21,6 +22,20 @@ pub(super) const NODE: &str = "node";
 /// Whether streams can have a label of this name. `node`: the name of the machine; a machine without one has no such label.
 pub(super) fn is_of_stream(node: Option<&str>, name: &str) -> bool {
     NAMES.contains(&name) && (name != NODE || node.is_some())
+}
+
+/// The label with the level, which every line has.
+const DETECTED_LEVEL: &str = "detected_level";
+/// The label with the ID of the record, which every line has.
+const RECORD_ID: &str = "id";
+
+/// A name that outlives its line; those that every line has are not copied.
+pub(super) fn owned_name(name: &str) -> Cow<'static, str> {
+    let known = NAMES.into_iter().chain([DETECTED_LEVEL, RECORD_ID]);
+    let mut known = known.filter(|known| *known == name);
+    known
+        .next()
+        .map_or_else(|| name.to_owned().into(), Cow::Borrowed)
 }
 
 /// Metadata that vmlog itself adds. All other metadata was parsed from the line, of which only the text was kept.
@@ -121,7 +136,7 @@ pub(super) fn stream_line<'a>(
     timestamp_nanos: i64,
 ) -> PipelineLine<'a> {
     let mut labels = of_stream(node, source, level);
-    labels.push(LabelKind::Metadata, "detected_level", level.as_str());
+    labels.push(LabelKind::Metadata, DETECTED_LEVEL, level.as_str());
     PipelineLine {
         timestamp_nanos,
         text: "".into(),
@@ -132,7 +147,7 @@ pub(super) fn stream_line<'a>(
 
 /// Whether all lines of a stream have the same label of this name.
 pub(super) fn is_shared(node: Option<&str>, name: &str) -> bool {
-    is_of_stream(node, name) || name == "detected_level"
+    is_of_stream(node, name) || name == DETECTED_LEVEL
 }
 
 /// A record as a line of a stream.
@@ -158,8 +173,8 @@ pub(super) fn line_of<'a>(
 ) -> PipelineLine<'a> {
     let mut labels = Labels::with_capacity(FIXED + metadata.len());
     add_stream(&mut labels, node, source, level);
-    labels.push(LabelKind::Metadata, "detected_level", level.as_str());
-    labels.push(LabelKind::Metadata, "id", id.to_string());
+    labels.push(LabelKind::Metadata, DETECTED_LEVEL, level.as_str());
+    labels.push(LabelKind::Metadata, RECORD_ID, id.to_string());
     let mut is_taken_apart = false;
     for (key, value) in metadata.iter() {
         is_taken_apart |= !OWN_KEYS.contains(&key) && !key.starts_with("field_");
@@ -212,7 +227,7 @@ fn members_of(
     }
 }
 
-fn text_of(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.as_str().into()),
@@ -221,11 +236,7 @@ fn text_of(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
 }
 
 /// Adds a label unless one of this name exists.
-fn push_new<'a>(
-    labels: &mut Labels<'a>,
-    name: std::borrow::Cow<'a, str>,
-    value: std::borrow::Cow<'a, str>,
-) {
+fn push_new<'a>(labels: &mut Labels<'a>, name: Cow<'a, str>, value: Cow<'a, str>) {
     if labels.get(&name).is_none() && !value.is_empty() {
         labels.push(LabelKind::Metadata, name, value);
     } else if labels.get(&format!("{name}_extracted")).is_none() && !value.is_empty() {

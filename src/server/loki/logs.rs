@@ -178,7 +178,7 @@ pub(super) fn found_line(
 
 fn owned(line: &PipelineLine<'_>) -> FoundLine {
     let label = |label: &Label<'_>| Label {
-        name: label.name.to_string().into(),
+        name: labels::owned_name(&label.name),
         value: label.value.to_string().into(),
         kind: label.kind,
     };

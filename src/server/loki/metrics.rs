@@ -149,13 +149,13 @@ fn count_lines(
     let mut failure = None;
     let (step, ends) = range.periods();
     let periods = Periods::new(step, ends);
-    let visited = view.count_periods(filter, periods, budget, |source, to, levels| {
-        match counts.add(source, to, levels) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
+    let visited = view.count_periods(filter, periods, budget, |source, to, levels| match counts
+        .add(source, to, levels)
+    {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
         }
     })?;
     let tallies = failure.map_or_else(|| counts.finish(), Err);

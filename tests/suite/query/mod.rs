@@ -5,6 +5,7 @@ pub(crate) mod expression;
 pub(crate) mod fields;
 pub(crate) mod live;
 pub(crate) mod pages;
+pub(crate) mod periods;
 pub(crate) mod runs;
 pub(crate) mod stream;
 

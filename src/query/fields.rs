@@ -11,6 +11,7 @@ use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::sources::warnings;
 use crate::store::{self, Block, FieldIndex, FieldTotals, View};
+use foldhash::fast::RandomState;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -123,9 +124,9 @@ fn count_segments(view: &View, filter: &Filter, key: &str, totals: &mut ValueTot
 }
 
 /// The values of a whole block, where its footer lists them.
-fn listed(block: Block<'_>, key: &str) -> Option<HashMap<String, u64>> {
+fn listed(block: Block<'_>, key: &str) -> Option<CountsByValue> {
     match block.field(key) {
-        FieldIndex::Absent => Some(HashMap::new()),
+        FieldIndex::Absent => Some(CountsByValue::default()),
         FieldIndex::Listed(values) => {
             let counts = values.values();
             Some(
@@ -138,15 +139,15 @@ fn listed(block: Block<'_>, key: &str) -> Option<HashMap<String, u64>> {
     }
 }
 
-fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Error> {
-    let mut counts = HashMap::new();
+/// Values as text, with how many records have them.
+type CountsByValue = HashMap<String, u64, RandomState>;
+
+fn count(rows: &Rows<'_>, key: &str) -> Result<CountsByValue, store::Error> {
+    let mut counts = CountsByValue::default();
     if rows.is_empty() {
         return Ok(counts);
     }
-    rows.each_metadata(key, |metadata, rows| {
-        let Some(value) = values::lookup(metadata, key) else {
-            return;
-        };
+    rows.each_value(key, |value, rows| {
         for text in distinct_texts(value) {
             match counts.get_mut(&*text) {
                 Some(count) => *count += rows,
@@ -259,19 +260,28 @@ struct KeyTotal {
 
 impl KeyTotal {
     fn add_example(&mut self, text: &str) {
-        if text.is_empty() {
+        let end = text.char_indices().nth(EXAMPLE_CHARS_MAX);
+        let short = end.map_or(text, |(end, _)| text.get(..end).unwrap_or(text));
+        let is_full = self.examples.len() >= EXAMPLES_MAX;
+        // of most keys nearly every value is beyond those
+        let is_beyond = || {
+            let last = self.examples.last();
+            last.is_some_and(|last| last.as_str() <= short)
+        };
+        if short.is_empty() || is_full && is_beyond() {
             return;
         }
-        let short: String = text.chars().take(EXAMPLE_CHARS_MAX).collect();
-        self.examples.insert(short);
+        self.examples.insert(short.to_owned());
         if self.examples.len() > EXAMPLES_MAX {
             self.examples.pop_last();
         }
     }
 }
 
-fn count_keys(rows: &Rows<'_>) -> Result<HashMap<String, KeyTotal>, store::Error> {
-    let mut keys = HashMap::new();
+type KeysByPath = HashMap<String, KeyTotal, RandomState>;
+
+fn count_keys(rows: &Rows<'_>) -> Result<KeysByPath, store::Error> {
+    let mut keys = KeysByPath::default();
     if rows.is_empty() {
         return Ok(keys);
     }
@@ -285,14 +295,17 @@ fn count_keys(rows: &Rows<'_>) -> Result<HashMap<String, KeyTotal>, store::Error
 }
 
 /// Counts the paths that lead to values. Metadata nests only as deep as its encoding allows.
-fn add_key(keys: &mut HashMap<String, KeyTotal>, path: &str, value: &Value, rows: u64) {
+fn add_key(keys: &mut KeysByPath, path: &str, value: &Value, rows: u64) {
     if let Value::Object(map) = value {
         for (key, value) in map {
             add_key(keys, &format!("{path}.{key}"), value, rows);
         }
         return;
     }
-    let total = keys.entry(path.to_owned()).or_default();
+    let total = match keys.get_mut(path) {
+        Some(total) => total,
+        None => keys.entry(path.to_owned()).or_default(),
+    };
     total.count += rows;
     for value in values::values_of(value).iter().take(EXAMPLES_MAX) {
         total.add_example(&values::text_of(value));
@@ -301,17 +314,17 @@ fn add_key(keys: &mut HashMap<String, KeyTotal>, path: &str, value: &Value, rows
 
 #[derive(Default)]
 struct KeyTotals {
-    keys: HashMap<String, KeyTotal>,
+    keys: KeysByPath,
     bytes: usize,
     is_cut: bool,
 }
 
-impl Sink<HashMap<String, KeyTotal>> for KeyTotals {
+impl Sink<KeysByPath> for KeyTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, keys: HashMap<String, KeyTotal>) {
+    fn take(&mut self, keys: KeysByPath) {
         for (key, found) in keys {
             if let Some(total) = self.keys.get_mut(&key) {
                 total.count += found.count;
@@ -333,17 +346,17 @@ impl Sink<HashMap<String, KeyTotal>> for KeyTotals {
 
 #[derive(Default)]
 struct ValueTotals {
-    counts: HashMap<String, u64>,
+    counts: CountsByValue,
     bytes: usize,
     is_cut: bool,
 }
 
-impl Sink<HashMap<String, u64>> for ValueTotals {
+impl Sink<CountsByValue> for ValueTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, counts: HashMap<String, u64>) {
+    fn take(&mut self, counts: CountsByValue) {
         for (value, count) in counts {
             if let Some(total) = self.counts.get_mut(&value) {
                 *total += count;

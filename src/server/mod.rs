@@ -33,6 +33,7 @@ pub(crate) mod loki;
 mod measure;
 mod options;
 mod page;
+mod problems_ahead;
 mod readiness;
 mod records;
 mod service;
@@ -101,6 +102,7 @@ pub async fn run(
     let uplink = app.options.uplink.clone();
     let mut uplink =
         uplink.map(|options| tasks::spawn(uplink::run(Arc::clone(&app), Arc::new(options))));
+    let ahead = tasks::spawn(problems_ahead::run(Arc::clone(&app)));
     // A websocket is no longer part of its connection, and that to a gateway never was one of these.
     let upgraded = async {
         app.websockets.closed().await;
@@ -109,6 +111,7 @@ pub async fn run(
         }
     };
     serve(listening, shutdown, service, upgraded).await;
+    ahead.abort();
     if let Some(uplink) = uplink {
         uplink.abort();
     }

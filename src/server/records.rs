@@ -96,6 +96,15 @@ impl Records {
         move || StoreHistory::of(&reader.view())
     }
 
+    /// Reads the records of one more segment that report problems, so that the first who asks for them need not wait. Returns whether there
+    /// may be another one.
+    pub(super) fn problems_ahead(
+        &self,
+    ) -> impl FnOnce(&Budget) -> Result<bool, Error> + Send + 'static {
+        let (reader, known) = (self.reader.clone(), self.known.clone());
+        move |budget| known.read_ahead(&reader.view(), budget)
+    }
+
     /// Reads the size of the store.
     pub(super) fn size(&self) -> impl FnOnce() -> StoreSize + Send + 'static {
         let reader = self.reader.clone();

@@ -212,6 +212,19 @@ impl Expression {
         })
     }
 
+    /// Patterns of which a source matches one if any of its records match; `None` if there is no such list.
+    pub(super) fn only_sources(&self) -> Option<Vec<&SourcePattern>> {
+        match self {
+            Self::Source(pattern) => Some(vec![pattern]),
+            Self::All(parts) => parts.iter().find_map(Self::only_sources),
+            Self::Any(parts) => {
+                let each: Option<Vec<_>> = parts.iter().map(Self::only_sources).collect();
+                Some(each?.concat())
+            }
+            _ => None,
+        }
+    }
+
     /// Calls `visit` with each leaf.
     pub(super) fn each_leaf<'e>(&'e self, visit: &mut impl FnMut(&'e Self)) {
         match self {

@@ -10,6 +10,7 @@ use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::residue::{Residue, footer_cover, index_cover};
 use crate::query::scan::rows::{Rows, SealedPlace};
 use crate::query::text::search::SearchScratch;
+use crate::record::Source;
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
@@ -231,7 +232,20 @@ impl<'v> QueryPlan<'v> {
     fn covers<'p>(&self, plan: &'p SegmentPlan<'_>) -> &'p SourceCovers {
         plan.sources.get_or_init(|| {
             let sources = plan.segment.sources().iter();
-            let of_source = |source| self.expression.cover_of_source(source);
+            // of thousands of sources, few are asked for: names are compared faster than an expression is evaluated
+            let asked = self.expression.only_sources();
+            let asked = asked.filter(|asked| asked.len() <= FEW);
+            let is_asked = |source: &Source| {
+                let asked = asked.as_ref();
+                asked.is_none_or(|asked| asked.iter().any(|pattern| pattern.matches(source)))
+            };
+            let of_source = |source: &Source| {
+                if is_asked(source) {
+                    self.expression.cover_of_source(source)
+                } else {
+                    Cover::None
+                }
+            };
             SourceCovers::new(sources.map(of_source).collect())
         })
     }

@@ -10,6 +10,7 @@ use crate::store::{Block, Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -410,6 +411,45 @@ impl<'v> Rows<'v> {
         }
         for (row, group) in groups.into_values() {
             take(&metadata.get(row as usize)?, group);
+        }
+        Ok(())
+    }
+
+    /// Calls `take` with each different value under `key`, and the number of kept rows that have it; the same value may come again. Only
+    /// this value of a row is decoded.
+    pub(in crate::query) fn each_value(
+        &self,
+        key: &str,
+        mut take: impl FnMut(&Value, u64),
+    ) -> Result<(), Error> {
+        let metadata = self.metadata()?;
+        let outer = values::key_needle(key);
+        let mut counts: HashMap<(&[u8], bool), u64, RandomState> = HashMap::default();
+        for row in self.indexes() {
+            let row = row as usize;
+            let own = metadata.value_bytes(row, key)?;
+            let is_outer = own.is_empty() && outer != key;
+            let value = if is_outer {
+                metadata.value_bytes(row, outer)?
+            } else {
+                own
+            };
+            if !value.is_empty() {
+                *counts.entry((value, is_outer)).or_default() += 1;
+            }
+        }
+        let path = key.split('.').skip(1);
+        for ((bytes, is_outer), rows) in counts {
+            let value = metadata.decode_value(bytes)?;
+            let mut value = Some(&value);
+            if is_outer {
+                value = path
+                    .clone()
+                    .fold(value, |value, part| value?.as_object()?.get(part));
+            }
+            if let Some(value) = value {
+                take(value, rows);
+            }
         }
         Ok(())
     }

@@ -4,9 +4,10 @@ use crate::record::{Level, Metadata};
 use crate::store::error::Error;
 use crate::store::format::batch;
 use crate::store::format::layout::Column;
-use crate::store::format::metadata::json;
+use crate::store::format::metadata::{cbor, json};
 use crate::time::Micros;
 use memchr::memmem::Finder;
+use serde_json::Value;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,25 @@ impl MetadataColumn {
     /// If there is no such row.
     pub fn get(&self, row: usize) -> Result<Metadata, Error> {
         batch::decode_metadata(self.bytes(row)).ok_or_else(|| self.corrupt())
+    }
+
+    /// The encoded value of a key of a row, empty if it has none. of values only the structure is checked.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn value_bytes(&self, row: usize, key: &str) -> Result<&[u8], Error> {
+        cbor::value_bytes(self.bytes(row), key).ok_or_else(|| self.corrupt())
+    }
+
+    /// Decodes a result of [`Self::value_bytes`].
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn decode_value(&self, bytes: &[u8]) -> Result<Value, Error> {
+        cbor::decode_value(bytes).ok_or_else(|| self.corrupt())
     }
 
     /// Appends the metadata of a row as JSON, byte for byte as [`Self::get`] and `serde_json` give it. After an error nothing is

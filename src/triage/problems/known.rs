@@ -1,8 +1,9 @@
 //! What earlier answers found: marked records, and causes. What failed once is in each answer until it is too old, and its lines rarely
 //! change: when a log that tells of it is read later.
 
-use crate::query::Filter;
+use crate::query::{Budget, Error, Filter};
 use crate::record::Id;
+use crate::store::View;
 use crate::triage::kind::ProblemKind;
 use crate::triage::problems::evidence::Evidence;
 use crate::triage::problems::group::ProblemGroup;
@@ -23,6 +24,17 @@ const LASTS_MAX: Duration = Duration::from_hours(1);
 pub struct KnownProblems {
     pub(super) marks: KnownMarks,
     pub(super) causes: KnownCauses,
+}
+
+impl KnownProblems {
+    /// Reads a part of a view before it is asked for: the newest segment of which nothing is known. Returns whether there may be another
+    /// one.
+    ///
+    /// # Errors
+    /// [`Error`] when the store cannot be read.
+    pub fn read_ahead(&self, view: &View, budget: &Budget) -> Result<bool, Error> {
+        self.marks.read_ahead(view, budget)
+    }
 }
 
 /// Causes that were found before. Clones share one state.

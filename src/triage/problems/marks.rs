@@ -112,6 +112,17 @@ impl KnownMarks {
         Ok(is_partial)
     }
 
+    /// Reads the newest sealed segment of a view that is not known yet. Returns whether its marks are known now: otherwise there is no such
+    /// segment, no room for it, or the budget ended the search.
+    pub(super) fn read_ahead(&self, view: &View, budget: &Budget) -> Result<bool, Error> {
+        let mut sealed = view.segments().iter().rev().filter(|it| it.is_sealed());
+        let Some(segment) = sealed.find(|segment| self.get(view, segment).is_none()) else {
+            return Ok(false);
+        };
+        self.read_rest(view, segment, None, budget, &mut |_| {})?;
+        Ok(self.get(view, segment).is_some())
+    }
+
     /// Reads the records of a segment that are not known, and keeps their marks if none is missing and there is room for them.
     fn read_rest(
         &self,

@@ -128,6 +128,19 @@ pub(in crate::store) fn decode_pairs(bytes: &[u8]) -> Option<Vec<(&str, Item<'_>
     cbor_decode::decode_pairs(bytes, DEPTH_MAX)
 }
 
+/// The encoded value of a key, without decoding it, empty if there is no such key; `None` for other bytes.
+pub(in crate::store) fn value_bytes<'a>(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    if bytes.is_empty() {
+        return Some(&[]);
+    }
+    cbor_decode::value_bytes(bytes, key)
+}
+
+/// Decodes a value of a key.
+pub(in crate::store) fn decode_value(bytes: &[u8]) -> Option<Value> {
+    cbor_decode::decode_value(bytes, DEPTH_MAX)
+}
+
 /// Whether arrays and objects nest deeper than `depth`, without recursion.
 fn depth_exceeds(value: &Value, depth: usize) -> bool {
     let mut open = vec![(value, 1)];
@@ -227,6 +240,20 @@ pub(in crate::store) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn one_value_is_that_of_the_decoded_metadata(metadata in any_metadata(), at: prop::sample::Index) {
+            let mut bytes = vec![];
+            encode(&metadata, &mut bytes);
+            let decoded = decode(&bytes).unwrap();
+            let mut keys: Vec<&str> = decoded.iter().map(|(key, _)| key).collect();
+            keys.push("no such key");
+            let key = keys[at.index(keys.len())];
+            let value = value_bytes(&bytes, key).unwrap();
+            let value = Some(value).filter(|value| !value.is_empty());
+            let value = value.map(|value| decode_value(value).unwrap());
+            prop_assert_eq!(value.as_ref(), decoded.get(key));
+        }
+
         #[test]
         fn encoding_equals_that_of_ciborium(metadata in any_metadata()) {
             let (mut ours, mut theirs) = (vec![], vec![]);

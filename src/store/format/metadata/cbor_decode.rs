@@ -39,6 +39,31 @@ pub(in crate::store) fn decode_pairs(
     reader.rest.is_empty().then_some(pairs)
 }
 
+/// The encoded value of a key in the map that fills `bytes`, empty if there is no such key; `None` for other bytes. Of values only the
+/// structure is checked.
+pub(super) fn value_bytes<'a>(bytes: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let mut reader = CborReader { rest: bytes };
+    let (Major::Map, _, length) = reader.head()? else {
+        return None;
+    };
+    let mut found: &[u8] = &[];
+    for _ in 0..reader.possible(length)? {
+        let is_it = reader.raw_text()? == key.as_bytes();
+        let value = reader.raw_item()?;
+        if is_it {
+            found = value;
+        }
+    }
+    reader.rest.is_empty().then_some(found)
+}
+
+/// Decodes the value that fills `bytes`, in which values nest at most `depth_max` deep; `None` for other bytes.
+pub(super) fn decode_value(bytes: &[u8], depth_max: usize) -> Option<Value> {
+    let mut reader = CborReader { rest: bytes };
+    let value = reader.value(depth_max)?;
+    reader.rest.is_empty().then_some(value)
+}
+
 /// The upper three bits of the first byte of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Major {
@@ -76,6 +101,16 @@ impl<'a> CborReader<'a> {
     /// The bytes of a key, without its head.
     pub(in crate::store) fn raw_key(&mut self) -> Option<&'a [u8]> {
         self.key().map(str::as_bytes)
+    }
+
+    /// The bytes of a text, not checked to be UTF-8.
+    fn raw_text(&mut self) -> Option<&'a [u8]> {
+        let (Major::Text, _, length) = self.head()? else {
+            return None;
+        };
+        let (text, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
+        self.rest = rest;
+        Some(text)
     }
 
     /// The bytes of the next item. Only its structure is checked.

@@ -1,0 +1,53 @@
+//! Finds the problems of sealed segments before they are asked for, one segment at a time: the first list would otherwise unpack all of
+//! their blocks that have one.
+
+use crate::query::{Budget, Cancel};
+use crate::server::app::App;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A server that has just started has more urgent work, as has its machine.
+const BEGIN_AFTER: Duration = Duration::from_secs(2);
+/// Between two segments, so that other work is hardly delayed.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often newly sealed segments are looked for.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// Cancels the work of a task that has ended.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Runs until it is aborted.
+pub(super) async fn run(app: Arc<App>) {
+    sleep(BEGIN_AFTER).await;
+    loop {
+        let pause = if read_one(&app).await { PAUSE } else { EVERY };
+        sleep(pause).await;
+    }
+}
+
+/// Reads one segment; returns whether there may be another one.
+async fn read_one(app: &App) -> bool {
+    let read = app.records.problems_ahead();
+    let cancel = Cancel::default();
+    let _guard = CancelOnDrop(cancel.clone());
+    let budget = Budget {
+        cancel,
+        ..Budget::default()
+    };
+    let done = tokio::task::spawn_blocking(move || read(&budget)).await;
+    match done {
+        Ok(Ok(is_read)) => is_read,
+        Ok(Err(error)) => {
+            tracing::debug!("cannot look for problems ahead: {error}");
+            false
+        }
+        Err(_) => false,
+    }
+}

@@ -33,7 +33,6 @@ pub(crate) mod loki;
 mod measure;
 mod options;
 mod page;
-mod problems_ahead;
 mod readiness;
 mod records;
 mod service;
@@ -79,6 +78,7 @@ pub(crate) use waiting::stopped;
 pub(crate) use wire::write_entry;
 
 use crate::tasks;
+use records::problems_ahead;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -102,7 +102,8 @@ pub async fn run(
     let uplink = app.options.uplink.clone();
     let mut uplink =
         uplink.map(|options| tasks::spawn(uplink::run(Arc::clone(&app), Arc::new(options))));
-    let ahead = tasks::spawn(problems_ahead::run(Arc::clone(&app)));
+    let read = Arc::clone(&app);
+    let ahead = tasks::spawn(problems_ahead::run(move || read.records.problems_ahead()));
     // A websocket is no longer part of its connection, and that to a gateway never was one of these.
     let upgraded = async {
         app.websockets.closed().await;

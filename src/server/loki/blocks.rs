@@ -23,7 +23,7 @@ const HELD_MAX: usize = 1 << 14;
 
 /// Counts of lines by stream and period, whose texts and metadata are irrelevant. The labels of a stream are evaluated once for many of
 /// them.
-pub(super) struct StreamCounts<'v> {
+pub(super) struct StreamPeriods<'v> {
     node: Option<&'v str>,
     range: &'v RangePlan,
     /// By level, for each period by its last nanosecond.
@@ -32,7 +32,7 @@ pub(super) struct StreamCounts<'v> {
     tallies: SeriesTallies,
 }
 
-impl<'v> StreamCounts<'v> {
+impl<'v> StreamPeriods<'v> {
     pub(super) fn new(node: Option<&'v str>, range: &'v RangePlan) -> Self {
         Self {
             node,

@@ -67,9 +67,9 @@ impl FoundLine {
     }
 
     /// The entry of the line in its stream.
-    fn entry(&self, categorizes: bool) -> LineEntry<'_> {
+    fn entry(&self, categorizes: bool) -> WrittenLine<'_> {
         let apart = |kind| self.labels_of(|of| of == kind);
-        LineEntry {
+        WrittenLine {
             nanos: self.nanos,
             text: &self.text,
             apart: categorizes.then(|| LabelsApart {
@@ -97,13 +97,13 @@ impl Serialize for LabelPairs<'_> {
 }
 
 /// `[nanos, text]`, for some clients with labels.
-struct LineEntry<'l> {
+struct WrittenLine<'l> {
     nanos: i64,
     text: &'l str,
     apart: Option<LabelsApart<'l>>,
 }
 
-impl Serialize for LineEntry<'_> {
+impl Serialize for WrittenLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let length = 2 + usize::from(self.apart.is_some());
         let mut entry = serializer.serialize_seq(Some(length))?;
@@ -129,15 +129,16 @@ struct LabelsApart<'l> {
 
 /// A stream with the entries of its lines.
 #[derive(Serialize)]
-pub(crate) struct LineStream<'l> {
+pub(crate) struct WrittenStream<'l> {
     stream: LabelPairs<'l>,
-    values: Vec<LineEntry<'l>>,
+    values: Vec<WrittenLine<'l>>,
 }
 
 /// Groups lines to streams; either with all labels of a line, or with those of its stream and the others in the
 /// entry.
-pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<LineStream<'_>> {
-    let mut lines_of: HashMap<LabelPairs<'_>, Vec<LineEntry<'_>>, RandomState> = HashMap::default();
+pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<WrittenStream<'_>> {
+    let mut lines_of: HashMap<LabelPairs<'_>, Vec<WrittenLine<'_>>, RandomState> =
+        HashMap::default();
     for line in lines {
         let labels = line.labels_of(|kind| !categorizes || kind == LabelKind::Stream);
         let entries = lines_of.entry(labels).or_default();
@@ -145,7 +146,7 @@ pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<LineStream<
     }
     let streams = lines_of.into_iter();
     let mut streams: Vec<_> = streams
-        .map(|(stream, values)| LineStream { stream, values })
+        .map(|(stream, values)| WrittenStream { stream, values })
         .collect();
     streams.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
     streams
@@ -158,8 +159,8 @@ pub(crate) fn lines_answer(
     stats: QueryStats,
     warnings: &[String],
 ) -> Vec<u8> {
-    let answer = LinesAnswer {
-        data: LinesData {
+    let answer = WrittenAnswer {
+        data: WrittenData {
             encoding_flags: categorizes.then_some(["categorize-labels"]),
             result: streams(lines, categorizes),
             result_type: "streams",
@@ -173,8 +174,8 @@ pub(crate) fn lines_answer(
 }
 
 #[derive(Serialize)]
-struct LinesAnswer<'l> {
-    data: LinesData<'l>,
+struct WrittenAnswer<'l> {
+    data: WrittenData<'l>,
     status: &'static str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'l [String],
@@ -182,10 +183,10 @@ struct LinesAnswer<'l> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LinesData<'l> {
+struct WrittenData<'l> {
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding_flags: Option<[&'static str; 1]>,
-    result: Vec<LineStream<'l>>,
+    result: Vec<WrittenStream<'l>>,
     result_type: &'static str,
     stats: Value,
 }

@@ -1,6 +1,6 @@
 //! Metric queries: the lines of each range are accumulated, and the expression is evaluated from the result.
 
-use super::blocks::{self, StreamCounts};
+use super::blocks::{self, StreamPeriods};
 use super::json::QueryStats;
 use super::parameters::refused;
 use super::{labels, select};
@@ -145,7 +145,7 @@ fn count_lines(
     filter: Filter,
     budget: &Budget,
 ) -> Result<Tallied, ApiError> {
-    let mut counts = StreamCounts::new(view.node(), range);
+    let mut counts = StreamPeriods::new(view.node(), range);
     let mut failure = None;
     let (step, ends) = range.periods();
     let periods = Periods::new(step, ends);

@@ -1,6 +1,8 @@
 //! The only way from a handler to the records. Every query is narrowed to the records that the principal may see, so
 //! that no handler can forget it.
 
+pub(super) mod problems_ahead;
+
 use crate::events;
 use crate::live::{Live, Subscription};
 use crate::query::{

@@ -1,9 +1,8 @@
 //! Finds the problems of sealed segments before they are asked for, one segment at a time: the first list would otherwise unpack all of
 //! their blocks that have one.
 
-use crate::query::{Budget, Cancel};
-use crate::server::app::App;
-use std::sync::Arc;
+use crate::query::{Budget, Cancel, Error};
+use crate::tasks;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -23,25 +22,26 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Runs until it is aborted.
-pub(super) async fn run(app: Arc<App>) {
+/// Runs until it is aborted. `next`: what reads one more segment, and returns whether there may be another one.
+pub(in crate::server) async fn run<R>(next: impl Fn() -> R + Send)
+where
+    R: FnOnce(&Budget) -> Result<bool, Error> + Send + 'static,
+{
     sleep(BEGIN_AFTER).await;
     loop {
-        let pause = if read_one(&app).await { PAUSE } else { EVERY };
+        let pause = if read_one(next()).await { PAUSE } else { EVERY };
         sleep(pause).await;
     }
 }
 
-/// Reads one segment; returns whether there may be another one.
-async fn read_one(app: &App) -> bool {
-    let read = app.records.problems_ahead();
+async fn read_one(read: impl FnOnce(&Budget) -> Result<bool, Error> + Send + 'static) -> bool {
     let cancel = Cancel::default();
     let _guard = CancelOnDrop(cancel.clone());
     let budget = Budget {
         cancel,
         ..Budget::default()
     };
-    let done = tokio::task::spawn_blocking(move || read(&budget)).await;
+    let done = tasks::blocking(move || read(&budget)).await;
     match done {
         Ok(Ok(is_read)) => is_read,
         Ok(Err(error)) => {

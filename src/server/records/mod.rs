@@ -102,7 +102,7 @@ impl Records {
     /// may be another one.
     pub(super) fn problems_ahead(
         &self,
-    ) -> impl FnOnce(&Budget) -> Result<bool, Error> + Send + 'static {
+    ) -> impl FnOnce(&Budget) -> Result<bool, Error> + Send + use<> {
         let (reader, known) = (self.reader.clone(), self.known.clone());
         move |budget| known.read_ahead(&reader.view(), budget)
     }

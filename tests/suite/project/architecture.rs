@@ -128,6 +128,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
             "server",
             "gateway",
             "cli",
+            "tasks",
         ],
     ),
     ("warp::", &["server"]),

@@ -1,5 +1,5 @@
-//! Finds the problems of sealed segments before they are asked for, one segment at a time: the first list would otherwise unpack all of
-//! their blocks that have one.
+//! Finds problems before they are asked for, one segment at a time: the first list would otherwise unpack all blocks that have one, and
+//! build the index of the active segment.
 
 use crate::query::{Budget, Cancel, Error};
 use crate::tasks;

@@ -27,8 +27,8 @@ pub struct KnownProblems {
 }
 
 impl KnownProblems {
-    /// Reads a part of a view before it is asked for: the newest segment of which nothing is known. Returns whether there may be another
-    /// one.
+    /// Reads a part of a view before it is asked for: the newest segment of which nothing is known, at last what was appended since.
+    /// Returns whether there may be another segment.
     ///
     /// # Errors
     /// [`Error`] when the store cannot be read.

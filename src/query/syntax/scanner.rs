@@ -82,7 +82,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// An error at a character of a regex, from 1, that comes next. Where the regex is not written as it is read, as `\/` stands for a
+    /// An error at a character of a regex, from 1, that comes next. Where the regex is not written as it is read, as `\/` is for a
     /// slash, the error is at its beginning.
     pub(super) fn error_in_regex(
         &self,

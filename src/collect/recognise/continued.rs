@@ -33,6 +33,9 @@ pub(crate) struct LineEvent {
     lines: u32,
     /// Number of open objects and arrays, in an object.
     depth: i32,
+    /// Whether each line of the trace has a time, as engines of containers and CI systems add it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_timed: bool,
     /// Whether the line before was empty: a trace may still follow it.
     #[serde(default, skip_serializing_if = "is_false")]
     after_gap: bool,
@@ -71,7 +74,7 @@ enum EventKind {
     Diagnostic,
     /// An exception of Python whose text lists fields, each on a line of its own.
     Fields,
-    /// A report of a sanitizer, up to its summary.
+    /// A report of a sanitizer up to its summary, or of Go's race detector up to its ruler.
     Sanitizer,
 }
 
@@ -88,8 +91,8 @@ pub(crate) struct Placement {
 pub(crate) enum LineHead {
     /// Nothing.
     None,
-    /// A time, which is a part of the text.
-    Time,
+    /// A time, which is a part of the text, and the offset of the text after it; 0 if that is not known.
+    Time(usize),
     /// The time, the host and the program of a syslog file, which are not a part of the text.
     Program,
 }
@@ -124,7 +127,8 @@ impl LineEvent {
                 continues: false,
             };
         }
-        let kind = EventKind::of_head((line, bytes), stated);
+        let timed = Self::kind_after_time((line, bytes), stated, head);
+        let kind = timed.unwrap_or_else(|| EventKind::of_head((line, bytes), stated));
         *self = Self {
             level: Some(level),
             kind,
@@ -135,11 +139,50 @@ impl LineEvent {
             } else {
                 0
             },
+            is_timed: timed.is_some(),
             after_gap: false,
         };
         Placement {
             level,
             continues: false,
+        }
+    }
+
+    /// The kind of a trace that begins directly after the time of a line.
+    fn kind_after_time(
+        (line, bytes): (&[u8], Option<ByteSet>),
+        stated: Option<Level>,
+        head: LineHead,
+    ) -> Option<EventKind> {
+        let text = after_time(line, head).filter(|_| stated == Some(Level::Error))?;
+        if level::exception_name(text).is_some() {
+            return Some(EventKind::Frames);
+        }
+        let kind = EventKind::of_head((text, bytes), stated);
+        let is_trace = [
+            EventKind::Python,
+            EventKind::Go,
+            EventKind::Rust,
+            EventKind::RustText,
+        ]
+        .contains(&kind);
+        is_trace.then_some(kind)
+    }
+
+    /// Whether the text after the time of a line belongs to a trace of which each line has a time.
+    fn is_timed_part(&mut self, text: &[u8]) -> bool {
+        let is_exception = level::exception_name(text).is_some();
+        match self.kind {
+            EventKind::Python if is_exception => self.in_traceback(text),
+            EventKind::Python => is_indented(text) || text.is_empty(),
+            EventKind::Go => is_go(text),
+            EventKind::RustText => {
+                self.kind = EventKind::Rust;
+                true
+            }
+            EventKind::Rust => is_rust(text),
+            EventKind::Ended => self.after_trace(text) == Some(true),
+            _ => is_frame(text, None),
         }
     }
 
@@ -170,9 +213,11 @@ impl LineEvent {
         stated: Option<Level>,
         head: LineHead,
     ) -> bool {
-        if head == LineHead::Time {
-            return self.level == Some(Level::Error)
-                && (is_detail(line, bytes) || is_timed_frame(line, bytes));
+        if matches!(head, LineHead::Time(_)) {
+            let text = after_time(line, head).filter(|_| self.is_timed);
+            return text.is_some_and(|text| self.is_timed_part(text))
+                || self.level == Some(Level::Error)
+                    && (is_detail(line, bytes) || is_timed_frame(line, bytes));
         }
         let by_kind = match self.kind {
             EventKind::Python => Some(self.in_traceback(line)),
@@ -239,7 +284,7 @@ impl LineEvent {
 
     /// The summary is the last line of the report.
     fn in_sanitizer_report(&mut self, line: &[u8]) {
-        if line.starts_with(b"SUMMARY: ") {
+        if line.starts_with(b"SUMMARY: ") || line.starts_with(b"==================") {
             self.kind = EventKind::Plain;
             self.is_headed = false;
         }
@@ -320,9 +365,10 @@ impl EventKind {
             Self::Frames
         } else if level::is_node_place(text) {
             Self::Node
-        } else if text.starts_with(b"==")
-            && says!(text, bytes, b"==ERROR: ")
-            && says!(text, bytes, b"Sanitizer: ")
+        } else if text.starts_with(b"WARNING: DATA RACE")
+            || text.starts_with(b"==")
+                && says!(text, bytes, b"==ERROR: ")
+                && says!(text, bytes, b"Sanitizer: ")
         {
             Self::Sanitizer
         } else if is_go_head(text, bytes) || says!(text, bytes, b"http: panic serving") {
@@ -342,6 +388,15 @@ impl EventKind {
     }
 }
 
+/// The text after the time of a line and a blank.
+fn after_time(line: &[u8], head: LineHead) -> Option<&[u8]> {
+    let LineHead::Time(end @ 1..) = head else {
+        return None;
+    };
+    let text = line.get(end..)?;
+    Some(text.strip_prefix(b" ").unwrap_or(text))
+}
+
 /// Whether a line may begin a trace or a report: by its first bytes, or by what else is in it. Most lines begin none.
 fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) -> bool {
     /// Those that are recognised by their beginning, apart from the kernel's.
@@ -356,6 +411,7 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         b"goroutine ",
         b"SIG",
         b"thread '",
+        b"WARNING: DATA RACE",
     ]);
     let Some(bytes) = bytes else {
         return true;

@@ -89,6 +89,11 @@ static STARTS: Starts = Starts::new(&[
     b"State: %{",
     b"\"}",
     b"======= ",
+    b"File name: '",
+    b"[SQL: ",
+    b"[parameters: ",
+    b"(Background on this error at: ",
+    b"DETAIL:  ",
 ]);
 
 /// Frames that belong to a trace in any context. The bytes of the line may be known.

@@ -212,10 +212,14 @@ impl Recogniser {
         }
     }
 
-    /// The process that a line names at its start, perhaps in colours.
-    fn worker(line: &[u8]) -> Option<(&str, &[u8])> {
-        let may_be_worker = matches!(line, [b'(' | 0x1b, ..]);
-        may_be_worker.then(|| prefix::worker(line)).flatten()
+    /// The process, perhaps in colours, or the service that a line names at its start.
+    fn worker(line: &[u8], bytes: Option<ByteSet>) -> Option<(&str, &[u8])> {
+        let may_be_service = match line.first()? {
+            b'(' | 0x1b => return prefix::worker(line),
+            b'#' => true,
+            _ => bytes.is_none_or(|bytes| may_say!(bytes, b" | ")),
+        };
+        may_be_service.then(|| prefix::service(line)).flatten()
     }
 
     /// The context for times in lines written at about `written`.
@@ -250,15 +254,20 @@ impl Recogniser {
             let after = said.after_time.and_then(|end| line.bytes.get(end..));
             let program = after
                 .and_then(prefix::program)
-                .or_else(|| Self::worker(line.bytes));
+                .or_else(|| Self::worker(line.bytes, said.bytes));
             let event = events.of(stream, program.map(|(name, _)| name));
             let (text, head) = match program {
-                Some((_, text)) if stamp::length(text.trim_ascii_start()).is_some() => {
-                    (text, LineHead::Time)
-                }
-                Some((_, text)) => (text, LineHead::Program),
+                Some((_, text)) => match stamp::length(text.trim_ascii_start()) {
+                    Some(length) => (
+                        text,
+                        LineHead::Time(text.len() - text.trim_ascii_start().len() + length),
+                    ),
+                    None => (text, LineHead::Program),
+                },
                 None if said.wrapped.is_some() => (said.message.as_bytes(), LineHead::None),
-                None if said.time.is_some() => (line.bytes, LineHead::Time),
+                None if said.time.is_some() => {
+                    (line.bytes, LineHead::Time(said.after_time.unwrap_or(0)))
+                }
                 None => (line.bytes, LineHead::None),
             };
             let place = event.place((text, said.bytes), said.level, head, usual);

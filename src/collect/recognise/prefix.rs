@@ -52,6 +52,22 @@ pub(crate) fn strip(text: &[u8], bytes: Option<ByteSet>) -> &[u8] {
     rest
 }
 
+/// The service or the step that docker compose and BuildKit name at the start of a line, and the text after it.
+pub(crate) fn service(line: &[u8]) -> Option<(&str, &[u8])> {
+    let (text, marks) = match line.first()? {
+        // PHP numbers its frames: `#1 {main}`
+        b'#' => {
+            let (_, rest) = split_once(line, b' ')?;
+            let text = buildkit(line).filter(|text| text.len() < rest.len())?;
+            (text, b" ".as_slice())
+        }
+        byte if byte.is_ascii_alphanumeric() => (compose(line)?, b" |".as_slice()),
+        _ => return None,
+    };
+    let end = line.iter().position(|byte| marks.contains(byte))?;
+    Some((std::str::from_utf8(line.get(..end)?).ok()?, text))
+}
+
 /// docker compose: `web-1  | text`; PM2: `0|api  | text`.
 fn compose(text: &[u8]) -> Option<&[u8]> {
     const BAR: Needle<'_> = Needle::new(b" | ");
@@ -170,9 +186,9 @@ pub(crate) fn program(text: &[u8]) -> Option<(&str, &[u8])> {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'@' | b'(' | b')')
     };
-    // `ERROR:` and `DETAIL:` are labels.
-    let is_label =
-        tag.len() == name.len() && is_capitals(name) || level_names::named(name).is_some();
+    // `ERROR:` and `DETAIL:` are labels, and so is `Caused by:`
+    let is_label = tag.len() == name.len() && (is_capitals(name) || name == b"by")
+        || level_names::named(name).is_some();
     let is_program = name.first().is_some_and(u8::is_ascii_alphabetic)
         && name.len() <= NAME_MAX
         && name.iter().all(is_name_byte)

@@ -100,6 +100,11 @@ impl Link {
                 return Some(link);
             }
             [b'<', b'/', ..] => return link.next_tag(text),
+            // PHP's `phpinfo`
+            [b' ', b'<', b'/', ..] => {
+                link.value += 1;
+                return link.next_tag(text);
+            }
             [b'>', ..] if is_tag_name(text, start) => {
                 link.value += 1;
                 link.in_tag = true;

@@ -411,13 +411,31 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         b"goroutine ",
         b"SIG",
         b"thread '",
-        b"WARNING: DATA RACE",
     ]);
     let Some(bytes) = bytes else {
         return true;
     };
     STARTS.may_begin(text)
         || kernel::may_begin(text)
+        || matches!(
+            text,
+            [
+                b'W',
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                b':',
+                b' ',
+                b'D',
+                b'A',
+                b'T',
+                b'A',
+                ..
+            ]
+        )
         || text.starts_with(b"/") && text.last().is_some_and(u8::is_ascii_digit)
         || stated == Some(Level::Error) && text.trim_ascii_start().starts_with(b"File \"")
         || may_say!(bytes, b"Exception Group Traceback")

@@ -89,11 +89,6 @@ static STARTS: Starts = Starts::new(&[
     b"State: %{",
     b"\"}",
     b"======= ",
-    b"File name: '",
-    b"[SQL: ",
-    b"[parameters: ",
-    b"(Background on this error at: ",
-    b"DETAIL:  ",
 ]);
 
 /// Frames that belong to a trace in any context. The bytes of the line may be known.
@@ -132,7 +127,62 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     {
         return true;
     }
-    is_numbered(text)
+    is_numbered(text) || is_note(text)
+}
+
+/// What .NET and `SQLAlchemy` add to an exception: `File name: 'x'`, `[SQL: SELECT 1]`, `DETAIL:  Key (id)=(7) already exists.`
+fn is_note(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [
+            b'F',
+            b'i',
+            b'l',
+            b'e',
+            b' ',
+            b'n',
+            b'a',
+            b'm',
+            b'e',
+            b':',
+            b' ',
+            b'\'',
+            ..
+        ] | [b'[', b'S', b'Q', b'L', b':', b' ', ..]
+            | [
+                b'[',
+                b'p',
+                b'a',
+                b'r',
+                b'a',
+                b'm',
+                b'e',
+                b't',
+                b'e',
+                b'r',
+                b's',
+                b':',
+                ..
+            ]
+            | [b'D', b'E', b'T', b'A', b'I', b'L', b':', b' ', ..]
+            | [
+                b'(',
+                b'B',
+                b'a',
+                b'c',
+                b'k',
+                b'g',
+                b'r',
+                b'o',
+                b'u',
+                b'n',
+                b'd',
+                b' ',
+                b'o',
+                b'n',
+                ..
+            ]
+    )
 }
 
 /// Whether a line may be a frame: by its first bytes, or by what else is in it. Most lines are none.
@@ -143,6 +193,7 @@ fn may_be_frame((text, bytes): (&[u8], Option<ByteSet>), is_indented: bool) -> b
     is_indented
         || STARTS.may_begin(text)
         || matches!(text, [b'#' | b'}' | b'L' | b'P' | b'R', ..])
+        || is_note(text)
         || may_say!(bytes, b")[0x")
         || may_say!(bytes, b".rb:")
 }

@@ -142,7 +142,9 @@ impl Starts {
 
     /// Whether `text` starts with one of the texts.
     pub(crate) fn begin(&self, text: &[u8]) -> bool {
-        self.may_begin(text) && self.texts.iter().any(|start| text.starts_with(start))
+        // a comparison of texts is a call
+        let begins = |start: &&[u8]| start.first() == text.first() && text.starts_with(start);
+        self.may_begin(text) && self.texts.iter().any(begins)
     }
 
     /// Whether the first two bytes of `text` may be those of one of the texts.
@@ -184,7 +186,10 @@ impl Endings {
             _ => false,
         };
         let likely = if is_likely { self.texts } else { &[] };
-        likely.iter().filter_map(|end| text.strip_suffix(*end))
+        likely
+            .iter()
+            .filter(|end| end.last() == text.last())
+            .filter_map(|end| text.strip_suffix(*end))
     }
 }
 

@@ -110,6 +110,9 @@ pub(super) fn of_go(text: &[u8]) -> Option<Level> {
 /// The same after the name of a program or of what it did: `run: open server: listen tcp :8088: bind: address already in use`.
 pub(super) fn of_go_named(text: &[u8]) -> Option<Level> {
     let (name, rest) = split_once(text, b' ')?;
+    if !ATTEMPTS.begin(rest) {
+        return None;
+    }
     let has_attempt = [needle!(b": open "), needle!(b": listen ")];
     if !has_attempt
         .iter()

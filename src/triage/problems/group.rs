@@ -23,6 +23,8 @@ const ONCE_MICROS: i64 = 5_000_000;
 const DUMP_MICROS: i64 = 30_000_000;
 /// The bytes that are kept of a message.
 const MESSAGE_BYTES_MAX: usize = 1 << 10;
+/// The bytes that tell one command from another.
+const COMMAND_BYTES_MAX: usize = 256;
 
 /// A marked record.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub(super) struct ProblemMark {
     pub(super) level: Level,
     pub(super) message: String,
     pub(super) run: Option<String>,
+    /// The beginning of the command that failed.
+    command: Option<String>,
     boot: Option<String>,
 }
 
@@ -42,7 +46,8 @@ impl ProblemMark {
     /// The bytes of its texts.
     pub(super) fn text_bytes(&self) -> usize {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        self.subject.len() + self.message.len() + optional(&self.run) + optional(&self.boot)
+        let optional = [&self.run, &self.command, &self.boot].map(optional);
+        self.subject.len() + self.message.len() + optional.iter().sum::<usize>()
     }
 }
 
@@ -76,7 +81,7 @@ pub(super) fn marks_of(rows: &MatchedRows<'_>) -> Result<Vec<ProblemMark>, store
         };
         let text = |key: &str| facts.get(key).and_then(Value::as_str).map(str::to_owned);
         let message = messages.get(index);
-        let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
+        let command = facts.get("command").and_then(Value::as_str);
         marks.push(ProblemMark {
             kind,
             subject: text(PROBLEM_SUBJECT).unwrap_or_default(),
@@ -84,12 +89,20 @@ pub(super) fn marks_of(rows: &MatchedRows<'_>) -> Result<Vec<ProblemMark>, store
             time: *time,
             source: source.clone(),
             level: *level,
-            message: message.get(..end).unwrap_or_default().to_owned(),
+            message: beginning(message, MESSAGE_BYTES_MAX),
             run: text("run_id"),
+            command: command
+                .filter(|_| kind == K::RunFailed)
+                .map(|command| beginning(command, COMMAND_BYTES_MAX)),
             boot: text("boot_id"),
         });
     }
     Ok(marks)
+}
+
+fn beginning(text: &str, bytes_max: usize) -> String {
+    let end = text.floor_char_boundary(bytes_max);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 fn kind_of(metadata: &Metadata) -> Option<K> {
@@ -111,6 +124,16 @@ fn family(mark: &ProblemMark) -> &'static str {
     }
 }
 
+/// What a captured command is known by. A name that nobody chose is that of its program, which other commands run, too.
+fn run_key(mark: &ProblemMark) -> String {
+    let names_program = |command: &&String| {
+        let program = command.split(' ').next().unwrap_or_default();
+        program.rsplit('/').next() == Some(mark.subject.as_str())
+    };
+    let command = mark.command.as_ref().filter(names_program);
+    command.unwrap_or(&mark.subject).clone()
+}
+
 impl ProblemGroups {
     pub(super) fn add(&mut self, mark: Arc<ProblemMark>) {
         let family = family(&mark);
@@ -119,6 +142,7 @@ impl ProblemGroups {
             _ if family == "cloud-init" => String::new(),
             // a command that a devcontainer ran is known by the log that tells of it
             K::RunFailed if mark.run.is_none() => format!("{} {}", mark.subject, mark.source),
+            K::RunFailed => run_key(&mark),
             _ => mark.subject.clone(),
         };
         let key = (family, subject);

@@ -202,6 +202,39 @@ fn planted_failures_are_found_with_their_causes() {
     assert_eq!(none, "no problems\n");
 }
 
+#[test]
+fn commands_of_one_program_are_problems_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut machine = Machine { lines: vec![] };
+    let runs = [
+        ("sh", "sh -c 'npm ci'"),
+        ("sh", "/bin/sh -c seed"),
+        ("sh", "sh -c 'npm ci'"),
+        ("build", "make -j2 all"),
+        ("build", "make -j4 all"),
+    ];
+    for (millis, (name, command)) in (0..).zip(runs) {
+        let facts = json!({"event_type": "process_end", "run_id": format!("{millis:026}"), "name": name,
+            "command": command, "success": false, "exit_code": 1});
+        let text = format!("ended: {command}: exit code 1 after 0.010 s");
+        machine.line(millis * 60_000, "command:sh", "error", &text, facts);
+    }
+    let (_, found) = answer(&machine.store(&folder), &["problems", "--json"]);
+    let mut counts: Vec<(&str, u64)> = found["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            (
+                it["subject"].as_str().unwrap(),
+                it["count"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [("build", 2), ("sh", 1), ("sh", 2)]);
+}
+
 fn printed_with(command: &mut Command, expected: i32) -> String {
     let (code, text, error) = outcome(&command.output().unwrap());
     assert_eq!(code, Some(expected), "{text}{error}");

@@ -30,6 +30,8 @@ const SOURCE_CELLS_MAX = 24;
 const COLUMN_CELLS_MAX = 36;
 /** A second click this soon after the first is one on a word, not on a record. */
 const DOUBLE_CLICK_MS = 500;
+/** A pointer that moves further between press and release selects text. */
+const CLICK_PX = 4;
 
 /**
  * @typedef {object} Handlers
@@ -72,6 +74,8 @@ export class ListView {
   /** The height of the canvas in the page. */
   #canvasHeight = 0;
   #openedAt = 0;
+  /** What the pointer was pressed on: rows may move before it is released. @type {{item: Item | undefined, x: number, y: number}} */
+  #pressed = { item: undefined, x: 0, y: 0 };
   /** The names of the columns, above the list. */
   head = document.createElement("div");
   /** Whether the list follows its end. */
@@ -128,8 +132,13 @@ export class ListView {
         handlers.onUser();
       }, { passive: true });
     }
-    // the browser would select text from there to here
-    list.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault());
+    list.addEventListener("mousedown", (event) => {
+      const isRow = event.target instanceof Element && event.target.closest(".row");
+      this.#pressed = { item: isRow ? this.#itemOf(event.target) : undefined, x: event.clientX, y: event.clientY };
+      // the browser would select text from there to here
+      if (event.shiftKey) event.preventDefault();
+    });
+    list.addEventListener("mouseup", (event) => this.#release(event));
     list.addEventListener("click", (event) => this.#click(event));
     list.addEventListener("dblclick", () => {
       if (performance.now() - this.#openedAt < DOUBLE_CLICK_MS) handlers.onUnopen();
@@ -685,18 +694,43 @@ export class ListView {
   #click(event) {
     if (!(event.target instanceof Element)) return;
     if (event.target.closest(".edge button")) this.#handlers.onOlder();
-    const holder = event.target.closest(".item");
-    const item = [...this.#shown].find(([, shown]) => shown === holder)?.[0];
-    if (!item || event.target.closest("a")) return;
+    const item = this.#itemOf(event.target);
+    if (event.target.closest("a")) return;
     const act = event.target.closest("[data-act]")?.getAttribute("data-act");
-    if (act === "copy") this.#handlers.onCopy(item);
-    else if (act === "lost") this.#handlers.onLost(item);
-    else if (act) this.#toggle(item);
-    else if (item.kind === "row" && event.shiftKey && event.target.closest(".row")) this.#handlers.onExtend(item.entry);
-    else if (item.kind === "row" && event.target.closest(".row") && event.detail < 2 && !hasSelection(this.element)) {
-      this.#openedAt = performance.now();
-      this.#handlers.onOpen(item.entry);
-    }
+    if (item && act === "copy") this.#handlers.onCopy(item);
+    else if (item && act === "lost") this.#handlers.onLost(item);
+    else if (item && act) this.#toggle(item);
+    else if (item?.kind === "row" && event.shiftKey && event.target.closest(".row")) this.#handlers.onExtend(item.entry);
+    else if (item?.kind === "row" && event.target.closest(".row") && event.detail < 2 && (event.detail === 0 || !this.#hasMoved(item))) this.#open(item.entry);
+  }
+
+  /**
+   * Opens the record that the pointer was pressed on if other rows are under it now: the browser then sends no click.
+   * @param {MouseEvent} event
+   */
+  #release(event) {
+    const { item, x, y } = this.#pressed;
+    const isClick = event.button === 0 && event.detail < 2 && !event.shiftKey && Math.hypot(event.clientX - x, event.clientY - y) < CLICK_PX;
+    if (isClick && item?.kind === "row" && this.#hasMoved(this.#itemOf(event.target))) this.#open(item.entry);
+  }
+
+  /** Whether the pointer was pressed on another record than is under it now. @param {Item | undefined} under */
+  #hasMoved(under) {
+    const { item } = this.#pressed;
+    return item?.kind === "row" && !(under?.kind === "row" && under.entry.id === item.entry.id);
+  }
+
+  /** @param {Entry} entry */
+  #open(entry) {
+    if (hasSelection(this.element)) return;
+    this.#openedAt = performance.now();
+    this.#handlers.onOpen(entry);
+  }
+
+  /** The item that an element is a part of. @param {EventTarget | null} target */
+  #itemOf(target) {
+    const holder = target instanceof Element ? target.closest(".item") : null;
+    return holder ? [...this.#shown].find(([, shown]) => shown === holder)?.[0] : undefined;
   }
 
   /** Copies selected rows as lines with their time and source. A selection within one row is copied as it is. @param {ClipboardEvent} event */

@@ -119,6 +119,23 @@ describe("live", { timeout: 240_000 }, () => {
     await done(page);
   });
 
+  test("a click opens the record that was pressed, though the rows move before the release", async () => {
+    const page = await open();
+    write(60);
+    await seen(page, `line ${n}`);
+    const pressed = n;
+    const box = await page.locator(".list-host:not([hidden]) .row .time").last().boundingBox();
+    if (!box) throw new Error("the last row is not drawn");
+    await page.mouse.move(box.x + 5, box.y + 5);
+    await page.mouse.down();
+    write(10);
+    await seen(page, `line ${n}`);
+    await page.mouse.up();
+    await page.waitForSelector(".detail");
+    assert.match(await page.locator(".detail .message").innerText(), new RegExp(`line ${pressed}\\b`));
+    await done(page);
+  });
+
   test("a restart of the server costs nothing", async () => {
     const page = await open();
     const first = n + 1;

@@ -1,6 +1,6 @@
 // The details of one record.
 
-import { useEffect, useRef } from "../../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
@@ -78,7 +78,7 @@ function Message({ entry }) {
   const object = jsonObject(masked(entry.message).text);
   const raw = how.value === "raw";
   const dark = isDark.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!holder.current) return;
     holder.current.replaceChildren();
     if (object && !raw) return;

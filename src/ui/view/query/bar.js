@@ -135,7 +135,7 @@ function Query() {
   };
   const wrong = useWrong(shown, typed.value);
   const listed = open.value && list.value.length > 0;
-  return html`<div class=${`query ${wrong ? "invalid" : ""}`} onClick=${(/** @type {MouseEvent} */ event) => event.target === event.currentTarget && input.current?.focus()}>
+  return html`<div class=${`query ${wrong ? "invalid" : ""} ${typed.value ? "typing" : ""}`} onClick=${(/** @type {MouseEvent} */ event) => event.target === event.currentTarget && input.current?.focus()}>
     <${Icon} name="search" />
     ${shown.length > 0 ? html`<ul class="chips" aria-label="Filter">${shown.map((chip) => html`<li key=${chip.part + chip.text} class=${`chip-${chip.part} ${wrong && chip.from >= 0 && chip.from <= wrong.at && wrong.at <= chip.to ? "invalid" : ""}`}>
       <button class="chip-text" title="Edit. Alt-click: show the opposite" onClick=${(/** @type {MouseEvent} */ event) => (event.altKey && chip.part === "q" ? commit(negated(chip.text), withoutChip({ ...filter.peek(), q: base.peek() }, chip)) : edit(chip))}>${chip.label}</button>

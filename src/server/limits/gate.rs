@@ -91,7 +91,7 @@ impl Gate {
     ) -> Result<T, ApiError> {
         let turn = self.turn(principal, patience).await?;
         let cancel = Cancel::default();
-        let _waiter = Waiter(cancel.clone());
+        let _waiter = CancelOnDrop(cancel.clone());
         let cache = self.blocks.clone();
         let done = tasks::blocking(move || {
             let result = work(&Budget {
@@ -278,10 +278,10 @@ fn lock(queues: &Mutex<GateQueues>) -> MutexGuard<'_, GateQueues> {
     queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Cancels a scan when it is dropped because the client has disconnected.
-struct Waiter(Cancel);
+/// Cancels a scan when it is dropped: the client has disconnected, or the task that waits has ended.
+pub(in crate::server) struct CancelOnDrop(pub(in crate::server) Cancel);
 
-impl Drop for Waiter {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
     }

@@ -2,6 +2,7 @@
 //! build the index of the active segment.
 
 use crate::query::{Budget, Cancel, Error};
+use crate::server::limits::gate::CancelOnDrop;
 use crate::tasks;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -12,15 +13,6 @@ const BEGIN_AFTER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often newly sealed segments are looked for.
 const EVERY: Duration = Duration::from_mins(1);
-
-/// Cancels the work of a task that has ended.
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
 
 /// Runs until it is aborted. `next`: what reads one more segment, and returns whether there may be another one.
 pub(in crate::server) async fn run<R>(next: impl Fn() -> R + Send)

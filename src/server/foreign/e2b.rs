@@ -105,6 +105,7 @@ struct LogsQuery {
     limit: usize,
     level: Option<Level>,
     search: Option<Search>,
+    pid: Option<u64>,
 }
 
 impl LogsQuery {
@@ -141,6 +142,7 @@ impl LogsQuery {
             limit: limit(&mut given)?,
             level: level(&mut given)?,
             search: search(&mut given)?,
+            pid: pid(&mut given)?,
         })
     }
 
@@ -157,6 +159,7 @@ impl LogsQuery {
             limit: limit(&mut given)?,
             level: None,
             search: None,
+            pid: None,
         })
     }
 
@@ -166,6 +169,9 @@ impl LogsQuery {
             .with_end(self.end);
         if let Some(level) = self.level {
             filter = filter.with_levels(LevelSet::at_least(level));
+        }
+        if let Some(pid) = self.pid {
+            filter = filter.with_pid(pid);
         }
         match self.search {
             Some(search) => filter.with_expression(Expression::Message(search)),
@@ -247,6 +253,20 @@ fn level(given: &mut Vec<(String, String)>) -> Result<Option<Level>, ApiError> {
         let message = format!("level must be one of debug, info, warn, error; got {text:?}");
         ApiError::parameter("invalid_level", "level", message)
     })
+}
+
+/// The process whose output alone is wanted, at any level: a number of 32 bits.
+fn pid(given: &mut Vec<(String, String)>) -> Result<Option<u64>, ApiError> {
+    let Some(text) = take_single(given, "pid")? else {
+        return Ok(None);
+    };
+    let pid = text.parse::<i32>().ok();
+    pid.and_then(|pid| u64::try_from(pid).ok())
+        .map(Some)
+        .ok_or_else(|| {
+            let message = format!("pid must be the number of a process; got {text:?}");
+            ApiError::parameter("invalid_pid", "pid", message)
+        })
 }
 
 fn search(given: &mut Vec<(String, String)>) -> Result<Option<Search>, ApiError> {

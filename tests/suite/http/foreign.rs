@@ -102,6 +102,13 @@ fn e2b_lines_have_window_direction_level_and_search() {
         logs(&format!("cursor={middle}&direction=forward")),
         ["last"]
     );
+    assert_eq!(logs("pid=42&search=first"), ["first"]);
+    assert_eq!(
+        logs("pid=42&level=error"),
+        ["last", "Careful", "first"],
+        "output of a process has no level of its own"
+    );
+    assert_eq!(logs("pid=7"), Vec::<String>::new());
     let entry = &server.json("/v2/sandboxes/box/logs?limit=1")["logs"][0];
     assert_eq!(entry["level"], "info");
     assert_eq!(
@@ -114,6 +121,8 @@ fn e2b_lines_have_window_direction_level_and_search() {
         "cursor=-1",
         "direction=up",
         "level=fatal",
+        "pid=-1",
+        "pid=4294967296",
         &format!("search={}", "x".repeat(257)),
     ] {
         let refused = server

@@ -3,6 +3,7 @@
 use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
+use crate::server::foreign::description;
 use crate::server::http::encoding::ContentEncoding;
 use crate::server::http::error::ApiError;
 use crate::server::http::request::ApiRequest;
@@ -27,9 +28,6 @@ pub(in crate::server) fn description(
 
 /// The description of a server with these settings.
 fn described(options: &ServerOptions) -> Vec<u8> {
-    if options.limit_max == ServerOptions::default().limit_max {
-        return DESCRIPTION.to_vec();
-    }
     let Ok(mut document) = serde_json::from_slice::<Value>(DESCRIPTION) else {
         return DESCRIPTION.to_vec();
     };
@@ -41,6 +39,7 @@ fn described(options: &ServerOptions) -> Vec<u8> {
             schema["maximum"] = json!(options.limit_max);
         }
     }
+    description::add_to(&mut document, &options.foreign_apis);
     serde_json::to_vec_pretty(&document).unwrap_or_else(|_| DESCRIPTION.to_vec())
 }
 
@@ -50,6 +49,7 @@ mod tests {
     use crate::query::{self, Limits};
     use crate::server::api::logs::take_positions;
     use crate::server::http::error::CODES;
+    use crate::server::http::foreign_call::ForeignApi;
     use crate::server::http::route::{Access, Endpoint, ROUTES, Route};
     use crate::time::Micros;
     use std::collections::BTreeSet;
@@ -57,6 +57,18 @@ mod tests {
 
     fn document() -> Value {
         serde_json::from_slice(DESCRIPTION).expect("JSON")
+    }
+
+    /// The description of a server that has everything switched on.
+    fn whole() -> Value {
+        let options = ServerOptions {
+            foreign_apis: ForeignApi::NAMES
+                .into_iter()
+                .filter_map(ForeignApi::named)
+                .collect(),
+            ..ServerOptions::default()
+        };
+        serde_json::from_slice(&described(&options)).expect("JSON")
     }
 
     /// The description of every method of every route.
@@ -134,7 +146,7 @@ mod tests {
 
     #[test]
     fn references_resolve_and_components_are_used() {
-        let document = document();
+        let document = whole();
         let mut found = Vec::new();
         references(&document, &mut found);
         let found: BTreeSet<_> = found.into_iter().collect();

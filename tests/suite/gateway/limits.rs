@@ -3,10 +3,10 @@
 use crate::gateway::fleet::{OPERATOR, Place, row};
 use crate::gateway::stub::{Stub, response};
 use crate::http::problems::{failed, list};
-use crate::http::server::{numbered, record};
+use crate::http::server::{error, numbered, record};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vmlog::record::Level;
 use vmlog::server::ServerOptions;
 
@@ -88,6 +88,43 @@ fn a_busy_node_is_asked_again_when_it_says_so_and_named_if_it_stays_busy() {
     assert_eq!(refused.status, 429);
     assert_eq!(refused.json()["error"], "node_busy");
     assert_eq!(refused.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn nodes_that_could_not_be_asked_in_time_are_named_as_those_that_did_not_answer() {
+    const NODES: usize = 300;
+    let silent = Stub::start(|_| {
+        std::thread::sleep(Duration::from_secs(60));
+        Vec::new()
+    });
+    let patience = Duration::from_secs(1);
+    let names: Vec<_> = (0..NODES).map(|number| format!("n{number:03}")).collect();
+    let rows = names.iter().map(|name| row(name, silent.address)).collect();
+    // Both questions together have room for 128 requests, each of which takes half of the time of a question.
+    let fleet = Place::new().open_with(&rows, |options| {
+        options.node_timeout = patience;
+        options.nodes_at_once = 128;
+    });
+    let began = Instant::now();
+    let ask = || fleet.get("/api/logs").send();
+    let answers = std::thread::scope(|scope| {
+        let other = scope.spawn(ask);
+        [ask(), other.join().expect("no panic")]
+    });
+    assert!(began.elapsed() < 10 * patience, "{:?}", began.elapsed());
+    let failed: Vec<_> = names
+        .iter()
+        .map(|name| json!({"id": name, "reason": "node_timeout"}))
+        .collect();
+    for answer in answers {
+        assert_eq!(error(&answer).0, 504);
+        assert_eq!(
+            answer.json()["nodes"],
+            json!({"asked": NODES, "ok": 0, "failed": failed})
+        );
+    }
+    let reached = silent.received().len();
+    assert!((128..NODES * 2).contains(&reached), "{reached}");
 }
 
 #[test]

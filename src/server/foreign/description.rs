@@ -14,11 +14,11 @@ pub(in crate::server) fn add_to(document: &mut Value, apis: &[ForeignApi]) {
     };
     let mut paths = taken(&mut ours, "paths");
     paths.retain(|path, _| is_served(path, apis));
-    extend(document.pointer_mut("/paths"), paths);
+    add(document, "/paths", paths);
     let mut components = taken(&mut ours, "components");
     for kind in ["parameters", "responses", "schemas"] {
-        let pointer = format!("/components/{kind}");
-        extend(document.pointer_mut(&pointer), taken(&mut components, kind));
+        let more = taken(&mut components, kind);
+        add(document, &format!("/components/{kind}"), more);
     }
 }
 
@@ -29,8 +29,8 @@ fn taken(map: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     }
 }
 
-fn extend(target: Option<&mut Value>, more: Map<String, Value>) {
-    if let Some(Value::Object(map)) = target {
+fn add(document: &mut Value, pointer: &str, more: Map<String, Value>) {
+    if let Some(Value::Object(map)) = document.pointer_mut(pointer) {
         map.extend(more);
     }
 }

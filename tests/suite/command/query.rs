@@ -529,6 +529,33 @@ fn all_records_are_read_from_a_server_with_small_pages() {
 }
 
 #[test]
+fn https_accepts_a_certificate_that_is_its_own_authority_if_it_is_named() {
+    let fixture = |name: &str| Path::new("tests/fixtures/tls").join(name);
+    let certificate = fixture("self-signed.pem");
+    let tls = server::Tls::load(&certificate, &fixture("self-signed.key")).unwrap();
+    let server = served(server::ServerOptions {
+        tls: Some(tls),
+        ..server::ServerOptions::default()
+    });
+    let ask = |host: &str, trusted: &Path| {
+        let url = format!("https://{host}:{}", server.address.port());
+        let mut asked = vmlog(&["query", "--url", &url, "-n", "1", "-o", "cat", "--cacert"]);
+        asked.arg(trusted).env("LOG_API_TOKEN", TOKEN);
+        asked
+    };
+    assert_eq!(printed(&mut ask("127.0.0.1", &certificate)), "line 20\n");
+    let (code, _, error) = outcome(
+        &ask("127.0.0.1", &fixture("authority.pem"))
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        code == Some(1) && error.contains("UnknownIssuer"),
+        "{error}"
+    );
+}
+
+#[test]
 fn https_uses_the_named_authority() {
     let fixture = |name: &str| Path::new("tests/fixtures/tls").join(name);
     let tls = server::Tls::load(&fixture("one.pem"), &fixture("one.key")).unwrap();

@@ -222,8 +222,9 @@ fn question(path: &str) -> &'static [&'static str] {
         "/runs/{id}" => &["/runs/run-foreign"],
         "/metrics" => &["/metrics"],
         // Messages are asked in `mcp::no_tool_shows_records_of_other_workspaces`; a bundle is refused in
-        // `evidence::only_a_token_that_sees_everything_makes_bundles`.
-        "/mcp" | "/evidence" => &[],
+        // `evidence::only_a_token_that_sees_everything_makes_bundles`, and a stream that waits for events is asked in
+        // `foreign::no_foreign_api_shows_records_of_other_workspaces`.
+        "/mcp" | "/evidence" | "/v1/sandboxes/{id}/tasks/{task}/events" => &[],
         "/views" => &["/views"],
         "/v1/apps/{id}/events" => &["/v1/apps/foreign/events"],
         "/v1/tasks/{id}/events" => &["/v1/tasks/foreign/events"],
@@ -236,8 +237,6 @@ fn question(path: &str) -> &'static [&'static str] {
         "/v1/sandboxes/by-name/{name}" => &["/v1/sandboxes/by-name/foreign"],
         "/v1/sandboxes/{id}/logs" => &["/v1/sandboxes/foreign/logs"],
         "/runs/{id}/stream" => &["/runs/run-foreign/stream"],
-        // A stream that waits for events is asked in `foreign::no_foreign_api_shows_records_of_other_workspaces`.
-        "/v1/sandboxes/{id}/tasks/{task}/events" => &[],
         "/events" => &[
             "/events",
             "/events?app_id=foreign",

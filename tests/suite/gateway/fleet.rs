@@ -37,6 +37,15 @@ impl Place {
     }
 
     pub(crate) fn node_with(&self, id: &str, options: ServerOptions) -> Server {
+        self.node_over(id, options, store::Options::default())
+    }
+
+    pub(crate) fn node_over(
+        &self,
+        id: &str,
+        options: ServerOptions,
+        store_options: store::Options,
+    ) -> Server {
         let keys = format!("http://{}/.well-known/jwks.json", self.address);
         let node_auth = NodeAuth {
             keys: KeySource::parse(&keys).expect("this machine"),
@@ -50,7 +59,7 @@ impl Place {
             node_auth: Some(node_auth),
             ..options
         };
-        Server::with(options, store::Options::default())
+        Server::with(options, store_options)
     }
 
     /// Starts the gateway for these nodes.

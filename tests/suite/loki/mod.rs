@@ -2,8 +2,10 @@
 
 pub(crate) mod errors;
 pub(crate) mod grafana;
+pub(crate) mod oracle;
 pub(crate) mod readme;
 pub(crate) mod scope;
+pub(crate) mod semantics;
 pub(crate) mod tail;
 
 use crate::http::client::Answer;

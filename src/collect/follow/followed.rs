@@ -34,6 +34,8 @@ pub(super) struct FollowedLog<L> {
     pub(super) is_due: bool,
     /// Whether it existed at the last check.
     pub(super) is_there: bool,
+    /// Whether this process has found it read to its end: what comes later was just written, also if the log was closed meanwhile.
+    pub(super) is_live: bool,
     /// Whether its rotated files are read as well if it has no position.
     pub(super) reads_rotated: bool,
     /// Whether it was missing at an earlier check.
@@ -82,6 +84,7 @@ impl<L> FollowedLog<L> {
             read,
             is_due,
             is_there: true,
+            is_live: !is_due,
             reads_rotated,
             has_appeared,
             open: None,
@@ -138,6 +141,7 @@ impl<L> FollowedLog<L> {
 
     pub(super) fn close(&mut self, context: &mut ReadContext) {
         if let Some(mut open) = self.open.take() {
+            self.is_live |= open.tail.is_live();
             open.tail.close(context);
         }
     }

@@ -288,8 +288,12 @@ impl<K: LogKind> Follower<K> {
         if is_new && log.has_appeared {
             self.own.extend(self.kind.appeared(&opened));
         }
+        let mut tail = ChunkedTail::new(log.place.path.clone(), state, quiet, torn);
+        if log.is_live {
+            tail.was_read_to_end();
+        }
         log.open = Some(OpenLog {
-            tail: ChunkedTail::new(log.place.path.clone(), state, quiet, torn),
+            tail,
             log: opened,
             grew: self.context.now,
             turn: self.context.now,

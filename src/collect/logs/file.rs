@@ -207,6 +207,7 @@ mod tests {
     use crate::collect::collector::{Batch, Collector};
     use crate::record::{Level, Positions};
     use std::fs;
+    use std::io::Write as _;
 
     fn read(collector: &mut FileCollector, positions: &mut Positions) -> Vec<String> {
         let mut batch = Batch::default();
@@ -397,6 +398,51 @@ mod tests {
             0,
             "nothing is opened again"
         );
+    }
+
+    #[test]
+    fn a_line_that_a_closed_log_grew_by_has_the_time_of_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let stated = "2026-02-17T14:30:15Z INFO x\n";
+        for number in 0..9 {
+            fs::write(dir.path().join(format!("{number}.log")), stated).unwrap();
+        }
+        let options = FileOptions::new("all", dir.path().join("*.log"));
+        let mut positions = Positions::new();
+        let mut collector = FileCollector::open(options.clone(), &positions);
+        collector.follower.share_of(2);
+        let mut lines = 0;
+        while lines < 9 {
+            lines += read(&mut collector, &mut positions).len();
+        }
+        let grow = |number: u32| {
+            let path = dir.path().join(format!("{number}.log"));
+            let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(b"without a time\n").unwrap();
+        };
+        let only = |collector: &mut FileCollector, positions: &mut Positions| {
+            collector.follower.look_at_once();
+            let mut batch = Batch::default();
+            collector.read(&mut batch).unwrap();
+            for position in batch.positions {
+                positions.insert(position.origin, position.value.unwrap());
+            }
+            let [record] = &batch.records[..] else {
+                panic!("{:?}", batch.records);
+            };
+            record.timestamp
+        };
+        let before = Micros::now();
+        for number in 0..9 {
+            grow(number);
+            assert!(only(&mut collector, &mut positions) >= before, "{number}");
+        }
+        drop(collector);
+        // what was written while nobody looked may be as old as the line before it
+        grow(0);
+        let mut again = FileCollector::open(options, &positions);
+        let stated = Micros::new(1_771_338_615_000_000);
+        assert_eq!(only(&mut again, &mut positions), stated);
     }
 
     #[test]

@@ -172,6 +172,16 @@ impl ChunkedTail {
         }
     }
 
+    /// Whether everything was read once, so that what comes now was just written.
+    pub(crate) fn is_live(&self) -> bool {
+        self.tail.is_live()
+    }
+
+    /// Says that another tail of this process has read the path to its end.
+    pub(crate) fn was_read_to_end(&mut self) {
+        self.tail.was_read_to_end();
+    }
+
     /// How many files it holds open.
     pub(crate) fn open_files(&self) -> usize {
         self.tail.open_files()

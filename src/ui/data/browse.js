@@ -62,6 +62,7 @@ export class Browse {
     const { signal } = this.#abort;
     patch(browse, { loading: "first", since: Date.now(), error: null, reached: 0, fresh: 0, warnings: [] });
     const parameters = await this.#parametersOf(view);
+    if (at === "end") at = await this.#endOf(view, signal);
     if (signal.aborted) return;
     this.#parameters = parameters;
     const first = at === "end" ? this.#page([["limit", String(FIRST_ROWS)]], "backward")
@@ -97,6 +98,18 @@ export class Browse {
     if (scope === "all") return [];
     const entry = this.#list.entry(context) ?? await api.record(context, this.#abort.signal).catch(() => null);
     return entry ? toParameters({ ...EVERYTHING, sources: [entry.source] }) : [];
+  }
+
+  /**
+   * Where a view ends: among the records of all sources, a run ends at its last one.
+   * @param {View} view
+   * @param {AbortSignal} signal
+   * @returns {Promise<number | "end">}
+   */
+  async #endOf({ run, scope }, signal) {
+    if (!run || scope !== "all") return "end";
+    // the head of the run says what went wrong
+    return api.run(run, signal).then(({ lastId }) => Number(lastId), () => "end");
   }
 
   /**

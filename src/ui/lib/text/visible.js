@@ -48,7 +48,8 @@ export function pieces(text) {
  * @param {number} at
  */
 function joinsEmoji(text, at) {
-  return /[\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}]$/u.test(text.slice(Math.max(0, at - 3), at))
+  // alternatives, as Chromium 156 finds no character beyond U+FFFF at the end by a class that also has others
+  return /(?:\p{Extended_Pictographic}|\ufe0f|[\u{1f3fb}-\u{1f3ff}])$/u.test(text.slice(Math.max(0, at - 4), at))
     && /^\p{Extended_Pictographic}/u.test(text.slice(at + 1, at + 4));
 }
 

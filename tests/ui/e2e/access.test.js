@@ -116,6 +116,9 @@ describe("access", { timeout: 600_000 }, () => {
           && (/** @type {DOMRect} */ (box).height < 43.5 || /** @type {DOMRect} */ (box).width < 43.5))
         .map(([one]) => /** @type {Element} */ (one).outerHTML.slice(0, 120)));
       assert.deepEqual(small, [], query);
+      const narrow = await page.evaluate(() => [...document.querySelectorAll(".leaf .value")]
+        .filter((one) => one.checkVisibility() && one.clientWidth < 0.4 * document.documentElement.clientWidth).map((one) => one.textContent));
+      assert.deepEqual(narrow, [], `values without room: ${query}`);
       await done(page);
     }
   });

@@ -17,6 +17,7 @@ describe("page", { timeout: 300_000 }, () => {
     server.write(
       `long ${"x".repeat(9000)} end`,
       "<img src=x onerror=alert(1)><script>alert(2)</script> & &amp;",
+      "a family \u{1f468}\u200d\u{1f469}\u200d\u{1f467} of emoji",
       "\u202egpj.exe \u0007bell \u001b[31mred \u001b[38;2;255;255;0mtrue\u001b[0m colour",
       "DATABASE_PASSWORD=correct-horse-battery",
       "the last seeded line",
@@ -55,6 +56,7 @@ describe("page", { timeout: 300_000 }, () => {
     assert.match(text, /<img src=x onerror=alert\(1\)><script>/);
     assert.match(text, /RLO/, "a bidirectional override is seen");
     assert.match(text, /BEL/);
+    assert.match(text, /a family \u{1f468}\u200d\u{1f469}\u200d\u{1f467} of emoji/u, "joined emoji stay whole");
     assert.ok(!text.includes("correct-horse"), "no secret");
     assert.equal(await page.locator(".list .redacted").first().innerText(), "[REDACTED]");
     const color = await page.locator(".list .f1").first().evaluate((one) => getComputedStyle(one).color);
@@ -331,6 +333,14 @@ describe("page", { timeout: 300_000 }, () => {
     assert.deepEqual((await visibleTexts(page)).slice(1, 3).sort(), ["Error: pg_config executable not found", "building"]);
     await page.getByRole("button", { name: "All runs" }).click();
     await page.waitForSelector(".run-line.ok");
+    // a link that names no place, as one writes it by hand, while later lines of others fill the screen
+    server.write(...Array.from({ length: 120 }, (_, number) => `after the run ${number}`), "the last line after the run");
+    await until(async () => (await server.get("logs?source=file:live&search=the+last+line+after+the+run&limit=1")).entries.length === 1, 20_000, () => "the last line is not in the store");
+    const [run] = (await server.get("runs?success=false")).runs;
+    const linked = await open(`view=runs&run=${run.id}`);
+    await linked.waitForSelector(`#row-${run.lastId}.of-run`);
+    assert.ok((await visibleTexts(linked)).some((line) => line.startsWith("ended: ")), "it opens at the end of the run");
+    await done(linked);
     assert.deepEqual(await page.locator(".run-line b").allInnerTexts(), ["postCreateCommand", "updateContentCommand"]);
     await done(page);
   });

@@ -28,6 +28,8 @@ struct NodePatterns {
     has_more: bool,
     total: u64,
     ungrouped: u64,
+    #[serde(default)]
+    continued: u64,
     start: Option<String>,
     bucket_ms: f64,
     partial: bool,
@@ -79,8 +81,8 @@ pub(in crate::gateway) async fn patterns(
         |read: fn(&NodePatterns) -> u64| found.iter().map(|(_, part)| read(part)).sum::<u64>();
     let is_any = |read: fn(&NodePatterns) -> bool| found.iter().any(|(_, part)| read(part));
     let mut body = json!({
-        "total": sum(|part| part.total), "ungrouped": sum(|part| part.ungrouped), "scanned": sum(|part| part.scanned),
-        "unreadable": sum(|part| part.unreadable), "partial": is_any(|part| part.partial),
+        "total": sum(|part| part.total), "ungrouped": sum(|part| part.ungrouped), "continued": sum(|part| part.continued),
+        "scanned": sum(|part| part.scanned), "unreadable": sum(|part| part.unreadable), "partial": is_any(|part| part.partial),
         "start": scale.map(|scale| scale.start.to_string()), "bucketMs": scale.map(|scale| scale.width / 1_000),
         "nodes": report.json(),
     });

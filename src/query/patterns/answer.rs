@@ -28,6 +28,8 @@ pub struct Patterns {
     pub has_more: bool,
     /// Records whose line was not grouped, since there were too many different lines to hold.
     pub ungrouped: u64,
+    /// Records that are the calls of a trace and the like: indented lines that continue an event. They are no patterns of their own.
+    pub continued: u64,
     /// All records that match.
     pub total: u64,
     /// The beginning of the first bucket.

@@ -48,9 +48,9 @@ pub fn compared_patterns(
             Direction::Backward,
             &rest,
             |rows| Ok((rows.len(), lines_of(rows, 2, |_| side)?)),
-            |(rows, lines)| {
+            |(rows, found)| {
                 *total += rows as u64;
-                for (line, lines) in lines {
+                for (line, lines) in found.lines {
                     miner.add(line, lines);
                 }
                 ControlFlow::Continue(())

@@ -45,20 +45,23 @@ pub fn patterns(
     };
     let scale = Scale::new(*times.start(), *times.end(), PATTERN_BUCKETS);
     let mut miner = Miner::default();
+    let mut continued = 0;
     let visited = visit(
         view,
         &request.filter,
         Direction::Backward,
         budget,
         |rows| lines_of(rows, PATTERN_BUCKETS, |time| scale.bucket(time)),
-        |lines| {
-            for (line, lines) in lines {
+        |found| {
+            continued += found.continued;
+            for (line, lines) in found.lines {
                 miner.add(line, lines);
             }
             ControlFlow::Continue(())
         },
     )?;
     let mut found = miner.finish();
+    found.total += continued;
     found.patterns.sort_by(|a, b| {
         (b.count, b.last)
             .cmp(&(a.count, a.last))
@@ -73,6 +76,7 @@ pub fn patterns(
     };
     Ok(Patterns {
         has_more,
+        continued,
         start: scale.start(),
         bucket_micros: scale.bucket_micros(),
         is_partial: visited.is_partial,
@@ -96,19 +100,44 @@ fn times(view: &View, filter: &Filter, budget: &Budget) -> Option<RangeInclusive
     Some(first..=last.max(first))
 }
 
-/// The different masked lines of a block, counted in the `bucket` of each time, of which there are `buckets`.
+/// The different masked lines of a block.
+struct BlockLines {
+    lines: Vec<(String, Lines)>,
+    /// Rows that are none of them: the event that they continue is.
+    continued: u64,
+}
+
+/// The lines of a block, counted in the `bucket` of each time, of which there are `buckets`. The calls of a trace are left out: it would be
+/// a pattern for each, all of which say the same as the line that they continue.
 fn lines_of(
     rows: &MatchedRows<'_>,
     buckets: usize,
     bucket: impl Fn(Micros) -> usize,
-) -> Result<Vec<(String, Lines)>, store::Error> {
+) -> Result<BlockLines, store::Error> {
     let messages = rows.messages()?;
+    // read only if a line may be one of a trace
+    let mut metadata = None;
+    let mut is_continued = |index: usize| {
+        if !messages.get(index).starts_with([' ', '\t']) {
+            return Ok(false);
+        }
+        let column = match &mut metadata {
+            Some(column) => column,
+            none => none.insert(rows.metadata()?),
+        };
+        Ok::<_, store::Error>(column.get(index)?.contains_key("continues"))
+    };
+    let mut continued = 0;
     let (ids, times, levels) = (rows.ids()?, rows.timestamps()?, rows.levels()?);
     let mut numbers: HashMap<String, usize, RandomState> = HashMap::default();
     let mut lines: Vec<Lines> = Vec::new();
     let mut masked = String::new();
     let columns = ids.iter().zip(times).zip(levels);
     for (index, ((id, time), level)) in columns.enumerate() {
+        if is_continued(index)? {
+            continued += 1;
+            continue;
+        }
         mask(messages.get(index), &mut masked);
         let number = if let Some(number) = numbers.get(&masked) {
             *number
@@ -123,5 +152,8 @@ fn lines_of(
     }
     let mut lines: Vec<Option<Lines>> = lines.into_iter().map(Some).collect();
     let with_lines = |(line, number): (String, usize)| Some((line, lines.get_mut(number)?.take()?));
-    Ok(numbers.into_iter().filter_map(with_lines).collect())
+    Ok(BlockLines {
+        lines: numbers.into_iter().filter_map(with_lines).collect(),
+        continued,
+    })
 }

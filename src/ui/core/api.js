@@ -230,7 +230,7 @@ export async function fields(parameters, signal) {
 /**
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
- * @returns {Promise<{patterns: Pattern[], total: number, ungrouped: number, hasMore: boolean, partial: boolean}>}
+ * @returns {Promise<{patterns: Pattern[], total: number, ungrouped: number, continued: number, hasMore: boolean, partial: boolean}>}
  */
 export const patterns = (parameters, signal) => json("logs/patterns", parameters, signal);
 

@@ -235,6 +235,50 @@ fn similar_lines_are_one_pattern_that_is_a_filter() {
 }
 
 #[test]
+fn calls_of_a_trace_are_no_patterns_of_their_own() {
+    let mut server = Server::start();
+    let trace = [
+        ("ERROR payment 7 failed", false),
+        ("java.lang.IllegalStateException: no card", true),
+        ("\tat com.example.Pay.charge(Pay.java:17)", true),
+        ("    at com.example.Pay.run(Pay.java:9)", true),
+        ("Caused by: java.net.ConnectException: refused", true),
+        ("\t... 12 more", true),
+        ("  an indented line that continues nothing", false),
+    ];
+    server.write(trace.map(|(text, continues)| {
+        let mut line = record("docker:pay", Level::Error, text);
+        if continues {
+            line.metadata.insert("continues", true);
+        }
+        line
+    }));
+    let templates = |found: &serde_json::Value| {
+        let patterns = found["patterns"].as_array().expect("a list").iter();
+        let mut texts: Vec<_> = patterns
+            .map(|pattern| pattern["template"].as_str().expect("a text").to_owned())
+            .collect();
+        texts.sort();
+        texts
+    };
+    let expected = [
+        "Caused by: java.net.ConnectException: refused",
+        "ERROR payment <num> failed",
+        "an indented line that continues nothing",
+        "java.lang.IllegalStateException: no card",
+    ];
+    let found = server.json("/logs/patterns");
+    assert_eq!(templates(&found), expected);
+    assert_eq!(
+        (&found["total"], &found["continued"], &found["ungrouped"]),
+        (&json!(7), &json!(3), &json!(0))
+    );
+    let compared = server.json("/logs/compare?a=..2020-01-01&b=2020-01-01..");
+    assert_eq!(templates(&compared), expected);
+    assert_eq!(compared["b"]["records"], 7);
+}
+
+#[test]
 fn a_page_contains_the_searched_range_and_match_positions() {
     let mut server = Server::start();
     server.write([false, true].map(|in_metadata| {

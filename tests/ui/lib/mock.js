@@ -169,7 +169,7 @@ export class Mock {
       found.set(template, one);
     }
     const patterns = [...found.values()].sort((a, b) => b.count - a.count);
-    return { patterns: patterns.slice(0, Number(q.get("limit") ?? 50)), hasMore: false, total: rows.length, ungrouped: 0, start: null, bucketMs: 1000, partial: false };
+    return { patterns: patterns.slice(0, Number(q.get("limit") ?? 50)), hasMore: false, total: rows.length, ungrouped: 0, continued: 0, start: null, bucketMs: 1000, partial: false };
   }
 
   /** @param {URLSearchParams} q */

@@ -17,7 +17,7 @@ export function Patterns() {
   if (!answer) return html`<${Waiting} error=${error} />`;
   const most = Math.max(1, ...answer.patterns.map((pattern) => pattern.count));
   return html`<header class="panel-head"><h2>${count(answer.patterns.length, "pattern")} in ${count(answer.total, "record")}</h2>
-      <p class="quiet">${answer.partial ? "Only the newest records were counted. " : ""}${answer.hasMore ? `The ${PATTERNS_MAX} most frequent. ` : ""}${answer.ungrouped > 0 ? `${count(answer.ungrouped, "record")} could not be grouped.` : ""}</p></header>
+      <p class="quiet">${answer.partial ? "Only the newest records were counted. " : ""}${answer.hasMore ? `The ${PATTERNS_MAX} most frequent. ` : ""}${answer.ungrouped > 0 ? `${count(answer.ungrouped, "record")} could not be grouped. ` : ""}${answer.continued > 0 ? `${count(answer.continued, "line")} of traces not grouped.` : ""}</p></header>
     ${answer.patterns.length === 0 ? html`<p class="quiet pad">Nothing matches</p>` : html`<ul class="patterns">${answer.patterns.map((pattern) => html`<${Line} key=${pattern.template} pattern=${pattern} most=${most} />`)}</ul>`}`;
 }
 

@@ -12,7 +12,7 @@ use rustix::fs::{fstat, open, openat, openat2, readlinkat, statx};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -32,6 +32,17 @@ pub(crate) fn regular(options: &mut OpenOptions, path: &Path, flags: OFlags) -> 
 /// Opens a regular file for reading.
 pub(crate) fn readable(path: &Path, flags: OFlags) -> io::Result<File> {
     regular(OpenOptions::new().read(true), path, flags)
+}
+
+/// Opens a regular file for reading, and tells what is known of it.
+pub(crate) fn readable_with_metadata(path: &Path, flags: OFlags) -> io::Result<(File, Metadata)> {
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    checked_with_metadata(
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(path)?,
+    )
 }
 
 /// Opens a descriptor of this process a second time, for writing at the end and without waiting. The new descriptor is not inherited by
@@ -132,8 +143,13 @@ impl FolderState {
 }
 
 fn checked(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
+    checked_with_metadata(file).map(|(file, _)| file)
+}
+
+fn checked_with_metadata(file: File) -> io::Result<(File, Metadata)> {
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        return Ok((file, metadata));
     }
     Err(io::Error::new(
         io::ErrorKind::InvalidInput,

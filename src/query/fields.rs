@@ -5,6 +5,8 @@ use crate::query::expression::cover::Cover;
 use crate::query::expression::values;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
+use crate::query::scan::cache::BlockCache;
+use crate::query::scan::counts::ValueCount;
 use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
@@ -15,10 +17,13 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Memory of the counted values: beyond it, new values are not counted.
 const VALUES_BYTES_MAX: usize = 4 << 20;
+/// Memory of the counts of single segments that are kept for the next question.
+const KEPT_BYTES_MAX: usize = 2 << 20;
 /// Approximate memory of a value without its text.
 const VALUE_BYTES: usize = 64;
 /// Approximate memory of a key without its text, including its examples.
@@ -57,25 +62,35 @@ pub fn field_values(
 ) -> Result<FieldValues, Error> {
     let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = ValueTotals::default();
-    let counted = count_segments(view, filter, key, &mut totals);
+    let segments = count_segments(view, filter, key, &budget.cache, &mut totals);
+    totals.wanted = segments
+        .iter()
+        .map(|it| *it == SegmentValues::Unread)
+        .collect();
     let candidates = plan.candidates(Ranking::default(), None);
     let outcome = run_scan(
-        candidates.filter(|candidate| counted.get(candidate.place.0) != Some(&true)),
+        candidates
+            .filter(|candidate| segments.get(candidate.place.0) != Some(&SegmentValues::Counted)),
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
+            let segment = candidate.place.0;
             if rows.is_whole()
-                && let Some(value) = listed(candidate.block, key)
+                && let Some(counts) = listed(candidate.block, key)
             {
+                let value = (segment, counts);
                 return Ok(BlockResult { scanned: 0, value });
             }
             Ok(BlockResult {
                 scanned: rows.scanned(),
-                value: count(&rows, key)?,
+                value: (segment, count(&rows, key)?),
             })
         },
         &mut totals,
     )?;
+    if outcome.stopped.is_none() && outcome.unreadable == 0 {
+        totals.keep(view, key, &budget.cache);
+    }
     let mut values: Vec<_> = totals.counts.into_iter().collect();
     values.sort_unstable_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
     let has_more = totals.is_cut || values.len() > values_max;
@@ -96,29 +111,54 @@ pub fn field_values(
     })
 }
 
-/// Counts the values of whole visible segments from their field indexes if the filter matches all records, and returns which were
-/// counted.
-fn count_segments(view: &View, filter: &Filter, key: &str, totals: &mut ValueTotals) -> Vec<bool> {
+/// What is known of the values of a segment before its blocks are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SegmentValues {
+    /// They are counted.
+    Counted,
+    /// Nothing. All rows count and none will change, so that its counts are kept once they were read.
+    Unread,
+    /// Nothing.
+    Unknown,
+}
+
+/// Counts the values of whole visible segments from their field indexes, or as an earlier question counted them, if the filter matches all
+/// records.
+fn count_segments(
+    view: &View,
+    filter: &Filter,
+    key: &str,
+    cache: &BlockCache,
+    totals: &mut ValueTotals,
+) -> Vec<SegmentValues> {
     let visible = view.ids();
     let matches_all = filter.expression().cover(&|_| Cover::Some) == Cover::All;
     let counted = view.segments().iter().map(|segment| {
         let ids = segment.ids();
         if !matches_all || ids.start < visible.start || visible.end < ids.end {
-            return false;
+            return SegmentValues::Unknown;
         }
         match segment.field_totals(key) {
-            FieldTotals::Absent => true,
+            FieldTotals::Absent => return SegmentValues::Counted,
             FieldTotals::Listed { values, .. } => {
-                let values = values.into_iter();
-                totals.take(
-                    values
-                        .map(|(value, rows)| (value.to_owned(), rows))
-                        .collect(),
-                );
-                true
+                for (value, rows) in values {
+                    totals.add(value.into(), rows);
+                }
+                return SegmentValues::Counted;
             }
-            FieldTotals::Unknown | FieldTotals::Many { .. } => false,
+            FieldTotals::Unknown | FieldTotals::Unlisted => {}
         }
+        if !segment.is_sealed() {
+            return SegmentValues::Unknown;
+        }
+        let known = cache.values().get(segment, key.into());
+        let Some(known) = known else {
+            return SegmentValues::Unread;
+        };
+        for ValueCount { value, rows } in &*known {
+            totals.add((&**value).into(), *rows);
+        }
+        SegmentValues::Counted
     });
     counted.collect()
 }
@@ -349,26 +389,77 @@ struct ValueTotals {
     counts: CountsByValue,
     bytes: usize,
     is_cut: bool,
+    /// Whether the counts of a segment are kept for the next question.
+    wanted: Vec<bool>,
+    /// Those counts so far.
+    by_segment: BTreeMap<usize, CountsByValue>,
+    segment_bytes: usize,
 }
 
-impl Sink<CountsByValue> for ValueTotals {
+impl Sink<(usize, CountsByValue)> for ValueTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, counts: CountsByValue) {
+    fn take(&mut self, (segment, counts): (usize, CountsByValue)) {
+        self.take_for_segment(segment, &counts);
         for (value, count) in counts {
-            if let Some(total) = self.counts.get_mut(&value) {
+            self.add(value.into(), count);
+        }
+    }
+}
+
+impl ValueTotals {
+    fn add(&mut self, value: Cow<'_, str>, count: u64) {
+        if let Some(total) = self.counts.get_mut(&*value) {
+            *total += count;
+            return;
+        }
+        let bytes = self.bytes + value.len() + VALUE_BYTES;
+        if bytes > VALUES_BYTES_MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.bytes = bytes;
+        self.counts.insert(value.into_owned(), count);
+    }
+
+    /// Adds the counts of a block to those of its segment, as long as there is room for them.
+    fn take_for_segment(&mut self, segment: usize, counts: &CountsByValue) {
+        let Some(is_wanted) = self.wanted.get_mut(segment).filter(|wanted| **wanted) else {
+            return;
+        };
+        let of_segment = self.by_segment.entry(segment).or_default();
+        for (value, count) in counts {
+            if let Some(total) = of_segment.get_mut(value) {
                 *total += count;
                 continue;
             }
-            let bytes = self.bytes + value.len() + VALUE_BYTES;
-            if bytes > VALUES_BYTES_MAX {
-                self.is_cut = true;
+            self.segment_bytes += value.len() + VALUE_BYTES;
+            of_segment.insert(value.clone(), *count);
+        }
+        if self.segment_bytes > KEPT_BYTES_MAX {
+            *is_wanted = false;
+            let left_out = self.by_segment.remove(&segment).unwrap_or_default();
+            let bytes = left_out.keys().map(|value| value.len() + VALUE_BYTES);
+            self.segment_bytes -= bytes.sum::<usize>();
+        }
+    }
+
+    /// Keeps the counts of whole segments for the next question.
+    fn keep(&mut self, view: &View, key: &str, cache: &BlockCache) {
+        for (segment, counts) in std::mem::take(&mut self.by_segment) {
+            let Some(segment) = view.segments().get(segment) else {
                 continue;
-            }
-            self.bytes = bytes;
-            self.counts.insert(value, count);
+            };
+            let counts = counts.into_iter();
+            let counts: Arc<[ValueCount]> = counts
+                .map(|(value, rows)| ValueCount {
+                    value: value.into_boxed_str(),
+                    rows,
+                })
+                .collect();
+            cache.values().put(segment, key.into(), &counts);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::query::boot_selector::BootSelector;
 use crate::query::condition::Condition;
-use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
 use crate::query::expression::levels::LevelSet;
 use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::expression::time_range::TimeRange;
+use crate::query::expression::{Expression, is_of_kind};
 use crate::query::text::search::Search;
 use crate::record::{Level, Source, StoredRecord};
 use crate::time::Micros;
@@ -229,19 +229,18 @@ impl Filter {
         &self.doubts
     }
 
-    /// Whether the source alone decides.
-    pub(super) fn is_of_sources(&self) -> bool {
-        let mut is_of_sources = true;
-        self.expression().each_leaf(&mut |leaf| {
-            is_of_sources &= matches!(leaf, Expression::Source(_) | Expression::Kind(_));
-        });
-        is_of_sources
-    }
-
-    /// Whether all records of a source match, where the source alone decides.
-    pub(super) fn matches_source(&self, source: &Source) -> bool {
-        let cover = self.expression().cover_of_source(source);
-        cover == Cover::All
+    /// How many records of a source match, of which the earliest and the latest have these times.
+    pub(super) fn cover_of_source(
+        &self,
+        source: &Source,
+        (earliest, latest): (Micros, Micros),
+    ) -> Cover {
+        self.expression().cover(&|leaf| match leaf {
+            Expression::Source(pattern) => Cover::of(pattern.matches(source)),
+            Expression::Kind(kind) => Cover::of(is_of_kind(source, kind)),
+            Expression::Time(range) => range.cover(earliest, latest),
+            _ => Cover::Some,
+        })
     }
 
     fn changed(mut self, change: impl FnOnce(&mut Self)) -> Self {

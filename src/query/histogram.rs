@@ -210,6 +210,15 @@ impl<'p> Counting<'p> {
                 },
             });
         }
+        if let Some(counts) = self.tallied(candidate) {
+            return Ok(BlockResult {
+                scanned: candidate.block.summary().rows.into(),
+                value: Counted {
+                    counts,
+                    ..Counted::none(candidate)
+                },
+            });
+        }
         let mut rows = self.plan.select(candidate, scratch)?;
         let outside = self.leave_out(candidate, &mut rows)?;
         Ok(BlockResult {
@@ -227,6 +236,32 @@ impl<'p> Counting<'p> {
     fn levels_alone(&self, candidate: Candidate<'_>) -> Option<LevelSet> {
         let is_by_level = self.by == Grouping::Level && self.contains(candidate);
         self.plan.levels_alone(candidate).filter(|_| is_by_level)
+    }
+
+    /// The counts of a block whose rows need not be read, since all are in one bucket.
+    fn tallied(&self, candidate: Candidate<'p>) -> Option<BucketCounts> {
+        let span = self.span(candidate);
+        if span.len() != 1 || !self.contains(candidate) {
+            return None;
+        }
+        let tallies = self.plan.tallied(candidate)?;
+        let group = |group: u32, count: u64| GroupCounts {
+            group,
+            first: span.start,
+            counts: vec![count],
+        };
+        let groups = if self.by == Grouping::Source {
+            let counts = tallies.iter().map(|it| (it.source, it.levels.iter().sum()));
+            counts.map(|(source, count)| group(source, count)).collect()
+        } else {
+            let count = |level: &Level| {
+                let counts = tallies.iter().filter_map(|it| it.levels.get(level.index()));
+                counts.sum()
+            };
+            let levels = (0..).zip(Level::ALL.iter().map(count));
+            levels.map(|(level, count)| group(level, count)).collect()
+        };
+        Some(BucketCounts::Groups(groups))
     }
 
     /// Whether all rows of a block are in a bucket.
@@ -280,8 +315,9 @@ impl<'p> Counting<'p> {
     ) -> Result<Arc<[GroupCounts]>, store::Error> {
         let (segment, block) = candidate.place;
         let segment = self.plan.segment(segment);
-        // a block of several sources belongs to the active file, and will have changed by the next request: it is not cached
-        let segment = segment.filter(|_| candidate.block.summary().source.is_some());
+        // a block of several sources of the active file will have changed by the next request: it is not cached
+        let is_single = candidate.block.summary().source.is_some();
+        let segment = segment.filter(|segment| is_single || segment.is_sealed());
         let Some(segment) = segment else {
             return self.rows(candidate, rows);
         };

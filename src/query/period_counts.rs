@@ -6,14 +6,14 @@ use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::cache::BlockCache;
 use crate::query::scan::periods::{PeriodCount, Periods, PeriodsKey, nanos_of, nanos_within};
-use crate::query::scan::plan::{Candidate, QueryPlan};
+use crate::query::scan::plan::{Candidate, MatchedTally, QueryPlan};
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::text::search::SearchScratch;
 use crate::query::visit::Visit;
 use crate::record::{Id, Level, Source};
-use crate::store::{self, Block, View};
+use crate::store::{self, Block, Summary, View};
 use crate::time::Micros;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -114,6 +114,16 @@ impl<'p> PeriodCounting<'p> {
         candidate: Candidate<'p>,
         scratch: &mut SearchScratch,
     ) -> Result<BlockResult<BlockPeriods>, store::Error> {
+        if let Some(counts) = self.tallied(candidate) {
+            return Ok(BlockResult {
+                scanned: candidate.block.summary().rows.into(),
+                value: BlockPeriods {
+                    segment: candidate.place.0,
+                    counts,
+                    levels: LevelSet::ALL,
+                },
+            });
+        }
         let of_levels = self.plan.levels_alone(candidate);
         let rows = match of_levels {
             Some(_) => self.plan.whole(candidate),
@@ -135,6 +145,26 @@ impl<'p> PeriodCounting<'p> {
         })
     }
 
+    /// The counts of a block whose rows need not be read, since all are in one period.
+    fn tallied(&self, candidate: Candidate<'p>) -> Option<Arc<[PeriodCount]>> {
+        let to = self.only_period(candidate.block.summary())?;
+        let tallies = self.plan.tallied(candidate)?.into_iter();
+        let counts = tallies.map(|MatchedTally { source, levels, .. }| PeriodCount {
+            source,
+            to,
+            levels: levels.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+        });
+        Some(counts.collect())
+    }
+
+    /// The last nanosecond of the period of all rows of a block, if they are in one.
+    fn only_period(&self, summary: &Summary) -> Option<i64> {
+        let (first, _) = nanos_within(*summary.times.start());
+        let (_, last) = nanos_within(*summary.times.end());
+        let (_, to) = self.periods.around(first);
+        (last <= to).then_some(to)
+    }
+
     /// Counts a block of which every row matches; the result is cached if the block cannot change.
     fn whole(
         &self,
@@ -142,14 +172,9 @@ impl<'p> PeriodCounting<'p> {
         rows: Rows<'_>,
     ) -> Result<Arc<[PeriodCount]>, store::Error> {
         let summary = candidate.block.summary();
-        if let Some(source) = summary.source {
-            let (first, _) = nanos_within(*summary.times.start());
-            let (_, last) = nanos_within(*summary.times.end());
-            let (_, to) = self.periods.around(first);
-            if last <= to {
-                let levels = summary.levels;
-                return Ok([PeriodCount { source, to, levels }].into());
-            }
+        if let Some((source, to)) = summary.source.zip(self.only_period(summary)) {
+            let levels = summary.levels;
+            return Ok([PeriodCount { source, to, levels }].into());
         }
         let (segment, block) = candidate.place;
         let segment = self.plan.segment(segment);

@@ -12,12 +12,19 @@ use crate::journal::format::layout::object_type;
 
 /// Items are read in groups of this size.
 const GROUP: u64 = 512;
+/// An array is read with its first items: most are short, as each is twice as long as the one before.
+const HEAD_BYTES: usize = 512;
+
 /// One array of the chain.
 #[derive(Debug, Clone, Copy)]
 struct Array {
     offset: u64,
     first: u64,
     items: u64,
+    /// The offset of the next array; 0 if there was none yet when this one was read.
+    next: u64,
+    /// Its first item, if it could be read with the array.
+    least: Option<u64>,
 }
 
 /// The entries of a chain, by their index in it.
@@ -32,6 +39,9 @@ pub(crate) struct Chain {
     group: Vec<u64>,
     group_first: u64,
     raw: Vec<u8>,
+    /// The number of the array with the first bytes that are in `head`.
+    head_of: Option<usize>,
+    head: Vec<u8>,
 }
 
 impl Chain {
@@ -46,6 +56,10 @@ impl Chain {
 
     /// Extends the chain after items were added to the file.
     pub(crate) fn grow(&mut self, root: u64, length: u64) {
+        if self.length != length {
+            // what was read with an array may lack the new items
+            self.head_of = None;
+        }
         self.root = root;
         self.length = length;
     }
@@ -56,13 +70,15 @@ impl Chain {
 
     /// How much memory [`release`](Self::release) frees.
     pub(crate) fn memory(&self) -> usize {
-        self.group.capacity() * size_of::<u64>() + self.raw.capacity()
+        self.group.capacity() * size_of::<u64>() + self.raw.capacity() + self.head.capacity()
     }
 
     /// Frees memory whose content can be read again.
     pub(crate) fn release(&mut self) {
         self.group = Vec::new();
         self.raw = Vec::new();
+        self.head = Vec::new();
+        self.head_of = None;
     }
 
     /// The offset of the entry at index `number`.
@@ -76,6 +92,13 @@ impl Chain {
             return Ok(offset);
         }
         self.fill_group(window, header, number)?;
+        if let Some(offset) = self.in_group(number) {
+            return Ok(offset);
+        }
+        // it may have been written since the array was read
+        if self.head_of.take().is_some() {
+            self.fill_group(window, header, number)?;
+        }
         self.in_group(number).ok_or_else(|| no_entry(number))
     }
 
@@ -86,7 +109,15 @@ impl Chain {
         header: &FileHeader,
         offset: u64,
     ) -> Result<u64, Error> {
-        let (mut low, mut high) = (0, self.length);
+        let Some(last) = self.length.checked_sub(1) else {
+            return Ok(0);
+        };
+        // a search from the end begins behind all items
+        if self.offset(window, header, last)? < offset {
+            return Ok(self.length);
+        }
+        let (mut low, mut high) = self.arrays_around(offset);
+        high = high.min(last);
         while low < high {
             let middle = low + (high - low) / 2;
             if self.offset(window, header, middle)? < offset {
@@ -96,6 +127,19 @@ impl Chain {
             }
         }
         Ok(low)
+    }
+
+    /// The first item of the last array that begins before `offset`, and the item after its last one.
+    fn arrays_around(&self, offset: u64) -> (u64, u64) {
+        let begins_before = |array: &Array| array.least.is_some_and(|least| least < offset);
+        let known = self.arrays.iter().all(|array| array.least.is_some());
+        let after = self.arrays.partition_point(begins_before);
+        let array = after.checked_sub(1).and_then(|at| self.arrays.get(at));
+        match array {
+            Some(array) if known => (array.first, array.first + array.items),
+            None if known => (0, 0),
+            _ => (0, self.length),
+        }
     }
 
     fn in_group(&self, number: u64) -> Option<u64> {
@@ -116,12 +160,23 @@ impl Chain {
             .min(array.items - within)
             .min(self.length.saturating_sub(first));
         let item = header.array_item();
-        let offset = array.offset + layout::ENTRY_ARRAY_ITEMS + within * item;
-        self.raw.resize(usize_of(count * item), 0);
+        let skip = usize_of(layout::ENTRY_ARRAY_ITEMS + within * item);
+        let offset = array.offset + skip as u64;
+        let bytes = usize_of(count * item);
         self.group.clear();
         self.group_first = first;
-        let copied = window.read_at(offset, &mut self.raw)?;
-        let mut reader = ByteReader::new(self.raw.get(..copied).unwrap_or_default(), offset);
+        self.raw.clear();
+        let read = self.head_of.and_then(|of| self.arrays.get(of));
+        let is_read = read.is_some_and(|read| read.offset == array.offset);
+        let head = self.head.get(skip..skip + bytes).filter(|_| is_read);
+        if let Some(head) = head {
+            self.raw.extend_from_slice(head);
+        } else {
+            self.raw.resize(bytes, 0);
+            let copied = window.read_at(offset, &mut self.raw)?;
+            self.raw.truncate(copied);
+        }
+        let mut reader = ByteReader::new(&self.raw, offset);
         while let Ok(value) = array_item(&mut reader, header.compact()) {
             if value == 0 {
                 break;
@@ -153,12 +208,19 @@ impl Chain {
 
     /// Reads the next array of the chain.
     fn follow(&mut self, window: &mut FileWindow, header: &FileHeader) -> Result<(), Error> {
+        if let Some(at) = self.arrays.len().checked_sub(1)
+            && self.arrays.get(at).is_some_and(|last| last.next == 0)
+        {
+            let offset = self.arrays.get(at).map_or(0, |last| last.offset);
+            let (next, _) = self.read_head(window, header, offset)?;
+            self.head_of = Some(at);
+            if let Some(last) = self.arrays.get_mut(at) {
+                last.next = next;
+            }
+        }
         let (offset, first, floor) = match self.arrays.last() {
             None => (self.root, 0, header.header_size),
-            Some(last) => {
-                let (next, _) = array_header(window, header, last.offset)?;
-                (next, last.first + last.items, last.offset + 1)
-            }
+            Some(last) => (last.next, last.first + last.items, last.offset + 1),
         };
         if offset < floor || !offset.is_multiple_of(8) || self.arrays.len() >= ARRAYS_MAX {
             return Err(corrupt(
@@ -168,25 +230,54 @@ impl Chain {
                 offset,
             ));
         }
-        let (_, items) = array_header(window, header, offset)?;
+        let (next, items) = self.read_head(window, header, offset)?;
+        let rest = self.head.get(usize_of(layout::ENTRY_ARRAY_ITEMS)..);
+        let mut reader = ByteReader::new(rest.unwrap_or_default(), offset);
+        let least = array_item(&mut reader, header.compact()).ok();
         self.arrays.push(Array {
             offset,
             first,
             items,
+            next,
+            least: least.filter(|least| *least > 0),
         });
+        self.head_of = self.arrays.len().checked_sub(1);
         Ok(())
+    }
+
+    /// Reads the beginning of the array at `offset` into `head`: the offset of the next array and the number of items.
+    fn read_head(
+        &mut self,
+        window: &mut FileWindow,
+        header: &FileHeader,
+        offset: u64,
+    ) -> Result<(u64, u64), Error> {
+        self.head_of = None;
+        self.head.resize(HEAD_BYTES, 0);
+        let copied = window.read_at(offset, &mut self.head)?;
+        self.head.truncate(copied);
+        let (next, size) = array_sizes(&self.head, offset)?;
+        let end = header.end(window.length());
+        let items = size
+            .checked_sub(layout::ENTRY_ARRAY_ITEMS)
+            .filter(|bytes| *bytes > 0 && bytes.is_multiple_of(header.array_item()))
+            .filter(|_| offset.checked_add(size).is_some_and(|last| last <= end))
+            .map(|bytes| bytes / header.array_item())
+            .ok_or_else(|| {
+                corrupt(
+                    "entry array size",
+                    offset + 8,
+                    "whole items within the file",
+                    size,
+                )
+            })?;
+        Ok((next, items))
     }
 }
 
-/// Reads the offset of the next array and the number of items of the array at `offset`.
-fn array_header(
-    window: &mut FileWindow,
-    header: &FileHeader,
-    offset: u64,
-) -> Result<(u64, u64), Error> {
-    let mut raw = [0; 24];
-    let copied = window.read_at(offset, &mut raw)?;
-    let mut reader = ByteReader::new(raw.get(..copied).unwrap_or_default(), offset);
+/// The offset of the next array and the size of the array that is at `offset`.
+fn array_sizes(bytes: &[u8], offset: u64) -> Result<(u64, u64), Error> {
+    let mut reader = ByteReader::new(bytes, offset);
     let kind = reader.u8("entry array type")?;
     reader.take(7, "entry array flags")?;
     let size = reader.u64("entry array size")?;
@@ -199,21 +290,7 @@ fn array_header(
             u64::from(kind),
         ));
     }
-    let end = header.end(window.length());
-    let items = size
-        .checked_sub(layout::ENTRY_ARRAY_ITEMS)
-        .filter(|bytes| *bytes > 0 && bytes.is_multiple_of(header.array_item()))
-        .filter(|_| offset.checked_add(size).is_some_and(|last| last <= end))
-        .map(|bytes| bytes / header.array_item())
-        .ok_or_else(|| {
-            corrupt(
-                "entry array size",
-                offset + 8,
-                "whole items within the file",
-                size,
-            )
-        })?;
-    Ok((next, items))
+    Ok((next, size))
 }
 
 /// Reads the next item of an entry array.

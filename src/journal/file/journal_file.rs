@@ -155,8 +155,25 @@ impl JournalFile {
 
     /// The fixed part of the entry at index `number`.
     pub(crate) fn entry(&mut self, number: u64) -> Result<EntryHead, Error> {
-        let offset = self.entry_offset(number)?;
-        self.entry_at(offset)
+        self.checked_once(|file| {
+            let offset = file.entry_offset(number)?;
+            file.entry_at(offset)
+        })
+    }
+
+    /// Reads several places of the file and then checks once whether it still has a name. What fails is tried again with a check after
+    /// each: the known length of the file may be too old.
+    pub(crate) fn checked_once<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let deferred = self.window.defer();
+        let result = read(self);
+        self.window.settle(deferred)?;
+        match result {
+            Err(_) if !deferred => read(self),
+            result => result,
+        }
     }
 
     /// The fixed part of the entry at `offset`.

@@ -11,7 +11,7 @@ use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
 use crate::opening;
 use rustix::fs::OFlags;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
@@ -37,15 +37,17 @@ struct CountedFile {
 }
 
 impl CountedFile {
-    fn open(path: &Path, held: &HeldResources) -> Result<Self, Error> {
-        let file = opening::readable(path, OFlags::empty()).map_err(|source| Error::Io {
+    fn open(path: &Path, held: &HeldResources) -> Result<(Self, Metadata), Error> {
+        let opened = opening::readable_with_metadata(path, OFlags::empty());
+        let (file, metadata) = opened.map_err(|source| Error::Io {
             action: "open",
             source,
         })?;
-        Ok(Self {
+        let counted = Self {
             file,
             _count: held.open_one(),
-        })
+        };
+        Ok((counted, metadata))
     }
 }
 
@@ -66,12 +68,15 @@ pub(crate) struct FileWindow {
     next_length: usize,
     aside: Vec<u8>,
     aside_start: u64,
+    /// Whether the link count is checked once for several copies.
+    defers: bool,
+    /// Whether bytes were copied since the last check.
+    unchecked: bool,
 }
 
 impl FileWindow {
     pub(crate) fn open(path: &Path, held: &HeldResources) -> Result<Self, Error> {
-        let file = CountedFile::open(path, held)?;
-        let metadata = metadata(&file.file)?;
+        let (file, metadata) = CountedFile::open(path, held)?;
         Ok(Self {
             path: path.to_owned(),
             inode: (metadata.dev(), metadata.ino()),
@@ -84,6 +89,8 @@ impl FileWindow {
             next_length: WINDOW_BYTES_MIN,
             aside: Vec::new(),
             aside_start: 0,
+            defers: false,
+            unchecked: false,
         })
     }
 
@@ -126,7 +133,7 @@ impl FileWindow {
     fn file(&mut self) -> Result<&File, Error> {
         if self.file.is_none() {
             let opened = CountedFile::open(&self.path, &self.held).map_err(gone_if_missing)?;
-            let metadata = metadata(&opened.file)?;
+            let (opened, metadata) = opened;
             if (metadata.dev(), metadata.ino()) != self.inode {
                 return Err(Error::Gone);
             }
@@ -199,12 +206,39 @@ impl FileWindow {
     pub(crate) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let file = self.file()?;
         let copied = read_fully(file, offset, buffer)?;
-        let metadata = metadata(file)?;
+        if self.defers {
+            self.unchecked = true;
+        } else {
+            self.check()?;
+        }
+        Ok(copied)
+    }
+
+    /// Puts the check of what is copied off until [`Self::settle`], which gets the result of this.
+    pub(crate) fn defer(&mut self) -> bool {
+        std::mem::replace(&mut self.defers, true)
+    }
+
+    /// Checks what was copied since the check was put off; only then may a result of it be used.
+    pub(crate) fn settle(&mut self, deferred_before: bool) -> Result<(), Error> {
+        self.defers = deferred_before;
+        if self.defers || !std::mem::take(&mut self.unchecked) {
+            return Ok(());
+        }
+        self.check().inspect_err(|_| {
+            self.bytes.clear();
+            self.aside.clear();
+        })
+    }
+
+    /// Whether the file had a name until now.
+    fn check(&mut self) -> Result<(), Error> {
+        let metadata = metadata(self.file()?)?;
         self.length = metadata.len();
         if self.linked && metadata.nlink() == 0 {
             return Err(Error::Gone);
         }
-        Ok(copied)
+        Ok(())
     }
 
     /// The length of the file when it was last read.
@@ -312,7 +346,7 @@ fn part<'a>(
     })
 }
 
-fn metadata(file: &File) -> Result<std::fs::Metadata, Error> {
+fn metadata(file: &File) -> Result<Metadata, Error> {
     file.metadata().map_err(|source| Error::Io {
         action: "ask for the state of the file",
         source,

@@ -2,7 +2,7 @@
 
 use super::direction::Direction;
 use super::matches::EntryMatches;
-use super::selection::Selection;
+use super::selection::{self, Selection};
 use crate::journal::file::journal_file::EntryHead;
 use crate::journal::file::journal_file::JournalFile;
 use crate::journal::file::payload::Inflater;
@@ -110,10 +110,14 @@ impl FileFilter {
             return NextMatch::Scan(self.bound);
         };
         loop {
-            let mut parts = file.parts(&mut self.inflater);
-            match selection.nearest(&mut parts, self.bound, direction) {
+            let (bound, inflater) = (self.bound, &mut self.inflater);
+            let found = file.checked_once(|file| {
+                let found = selection.nearest(&mut file.parts(inflater), bound, direction)?;
+                Ok(found.map(|offset| (offset, file.entry_at(offset))))
+            });
+            match found {
                 Ok(None) => return NextMatch::End,
-                Ok(Some(offset)) => match file.entry_at(offset) {
+                Ok(Some((offset, entry))) => match entry {
                     Ok(entry) => return NextMatch::Entry(entry),
                     Err(error) => {
                         problems.push(error);
@@ -141,9 +145,19 @@ impl FileFilter {
     }
 
     fn look_up(&mut self, file: &mut JournalFile, problems: &mut Vec<Error>) {
-        let known = self.known_payload(file);
-        let mut parts = file.parts(&mut self.inflater);
-        self.how = match Selection::new(&mut parts, &self.matches, known.as_deref()) {
+        let (matches, inflater) = (&self.matches, &mut self.inflater);
+        let found = file.checked_once(|file| {
+            let selection = Selection::new(&mut file.parts(inflater), matches)?;
+            // a table that leads to none of the payloads must lead to one that is there
+            if selection.is_empty()
+                && let Some(known) = known_payload(file, inflater)
+                && !selection::holds(&mut file.parts(inflater), &known)?
+            {
+                return Ok(None);
+            }
+            Ok(Some(selection))
+        });
+        self.how = match found {
             Ok(Some(selection)) => How::Index(selection),
             Ok(None) => How::Scan,
             Err(error) => {
@@ -152,19 +166,18 @@ impl FileFilter {
             }
         };
     }
+}
 
-    /// A payload that the hash table must hold: the first short one of the first entry.
-    fn known_payload(&mut self, file: &mut JournalFile) -> Option<Vec<u8>> {
-        let offset = file.entry_offset(0).ok()?;
-        let entry = file.entry_at(offset).ok()?;
-        let mut known = None;
-        file.each_field(&entry, KNOWN_BYTES_MAX, &mut self.inflater, |field| {
-            known = Some(field.to_vec());
-            ControlFlow::Break(())
-        })
-        .ok()?;
-        known
-    }
+/// A payload that the hash table must hold: the first short one of the first entry.
+fn known_payload(file: &mut JournalFile, inflater: &mut Inflater) -> Option<Vec<u8>> {
+    let entry = file.entry(0).ok()?;
+    let mut known = None;
+    file.each_field(&entry, KNOWN_BYTES_MAX, inflater, |field| {
+        known = Some(field.to_vec());
+        ControlFlow::Break(())
+    })
+    .ok()?;
+    known
 }
 
 /// Longer payloads are not used to test a hash table; most payloads of any entry are much shorter.

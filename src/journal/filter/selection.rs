@@ -2,13 +2,15 @@
 //! sorted list, and the lists are merged.
 
 use super::direction::Direction;
-use super::matches::EntryMatches;
+use super::matches::{EntryMatches, MatchGroup};
 use crate::journal::file::chain::Chain;
 use crate::journal::file::data::DataHead;
 use crate::journal::file::journal_file::FileParts;
 use crate::journal::file::lookup::find_data;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// The entries that have a certain payload.
 #[derive(Debug)]
@@ -30,32 +32,22 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Looks the payloads up. Returns `None` if the hash table cannot be trusted, because it lacks the `known`
-    /// payload of an existing entry.
-    pub(crate) fn new(
-        parts: &mut FileParts<'_>,
-        matches: &EntryMatches,
-        known: Option<&[u8]>,
-    ) -> Result<Option<Self>, Error> {
-        if let Some(known) = known
-            && find(parts, known)?.is_none()
-        {
-            return Ok(None);
-        }
+    /// Looks the payloads up.
+    pub(crate) fn new(parts: &mut FileParts<'_>, matches: &EntryMatches) -> Result<Self, Error> {
+        let mut found = FoundPayloads::default();
         let mut groups: Vec<Vec<Vec<Posting>>> = Vec::new();
         for group in matches.groups() {
-            let mut terms = Vec::new();
-            for (_, payloads) in group {
-                let mut postings = Vec::new();
-                for payload in payloads {
-                    postings.extend(find(parts, payload)?.map(Posting::new));
-                }
-                terms.push(postings);
+            if let Some(terms) = terms_of(parts, group, &mut found)? {
+                groups.push(terms);
             }
-            groups.push(terms);
         }
         let postings = groups.iter().flatten().map(Vec::len).sum();
-        Ok(Some(Self { groups, postings }))
+        Ok(Self { groups, postings })
+    }
+
+    /// Whether no entry matches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
     }
 
     /// Maximum memory in use, in bytes.
@@ -146,6 +138,44 @@ fn nearer(a: Option<u64>, b: Option<u64>, direction: Direction) -> Option<u64> {
         }),
         (a, b) => a.or(b),
     }
+}
+
+/// Payloads that were looked up: several groups have the same conditions on who may write.
+type FoundPayloads<'m> = HashMap<&'m [u8], Option<DataHead>>;
+
+/// The postings of the terms of a group; `None` if a term has none, so that no entry matches.
+fn terms_of<'m>(
+    parts: &mut FileParts<'_>,
+    group: &'m MatchGroup,
+    found: &mut FoundPayloads<'m>,
+) -> Result<Option<Vec<Vec<Posting>>>, Error> {
+    let mut terms = Vec::new();
+    // most files lack what is long, and have what is short, such as `_UID=0`
+    let mut fields: Vec<&[Vec<u8>]> = group.iter().map(|(_, payloads)| &**payloads).collect();
+    fields.sort_by_key(|payloads| Reverse(payloads.iter().map(Vec::len).max()));
+    for payloads in fields {
+        let mut postings = Vec::new();
+        for payload in payloads {
+            let head = if let Some(known) = found.get(payload.as_slice()) {
+                *known
+            } else {
+                let head = find(parts, payload)?;
+                found.insert(payload, head);
+                head
+            };
+            postings.extend(head.map(Posting::new));
+        }
+        if postings.is_empty() {
+            return Ok(None);
+        }
+        terms.push(postings);
+    }
+    Ok(Some(terms))
+}
+
+/// Whether the hash table leads to this payload.
+pub(crate) fn holds(parts: &mut FileParts<'_>, payload: &[u8]) -> Result<bool, Error> {
+    Ok(find(parts, payload)?.is_some())
 }
 
 fn find(parts: &mut FileParts<'_>, payload: &[u8]) -> Result<Option<DataHead>, Error> {

@@ -124,9 +124,8 @@ impl StreamFile {
         self.reached = None;
         if let Some(filter) = &mut self.filter {
             let after = self.file.header().tail_object_offset.saturating_add(1);
-            let bound = self.file.entry_offset(number).unwrap_or(after);
             filter.set_bound(if number < self.file.length() {
-                bound
+                self.file.entry_offset(number).unwrap_or(after)
             } else {
                 after
             });

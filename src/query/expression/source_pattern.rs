@@ -44,6 +44,11 @@ impl SourcePattern {
         &self.text
     }
 
+    /// The only name that it matches, if it is no prefix.
+    pub(in crate::query) fn name(&self) -> Option<&str> {
+        (!self.prefix).then_some(&*self.text)
+    }
+
     /// Whether the pattern matches `source`.
     #[must_use]
     pub fn matches(&self, source: &Source) -> bool {

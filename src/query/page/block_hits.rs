@@ -44,13 +44,15 @@ pub(super) fn of_block(
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
     let hits = hits(&mut rows, candidate, wanted)?;
-    let messages = if may_carry(&hits, candidate) {
+    let (segment, block) = candidate.place;
+    let segment = plan.segment(segment);
+    let is_sealed = segment.is_some_and(|segment| segment.is_sealed());
+    let messages = if may_carry(&hits, candidate, is_sealed) {
         rows.into_messages()
     } else {
         None
     };
-    let (segment, block) = candidate.place;
-    let carried = match plan.segment(segment).zip(messages) {
+    let carried = match segment.zip(messages) {
         Some((segment, messages)) => carried::read(cache, segment, block, messages, &hits),
         None => ByRank::new(),
     };
@@ -62,9 +64,10 @@ pub(super) fn of_block(
     Ok(BlockResult { scanned, value })
 }
 
-/// A block of several sources belongs to the active file, which stays decoded anyway.
-fn may_carry(hits: &[BlockHit], candidate: Candidate<'_>) -> bool {
-    (1..=carried::ROWS_MAX).contains(&hits.len()) && candidate.block.summary().source.is_some()
+/// A block of several sources of the active file stays decoded anyway.
+fn may_carry(hits: &[BlockHit], candidate: Candidate<'_>, is_sealed: bool) -> bool {
+    let is_cached = is_sealed || candidate.block.summary().source.is_some();
+    (1..=carried::ROWS_MAX).contains(&hits.len()) && is_cached
 }
 
 /// The hits of a block, the best first.

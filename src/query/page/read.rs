@@ -60,8 +60,8 @@ fn read_block(
         return Ok(());
     };
     let source = segment.block(block).summary().source;
-    if source.is_none() {
-        // a block of several sources belongs to the active file, and will have changed by the next page: it is not cached
+    if source.is_none() && !segment.is_sealed() {
+        // such a block will have changed by the next page: it is not cached
         let rows: Vec<usize> = wishes.iter().map(|wish| wish.row).collect();
         let records = segment.block(block).records(&rows)?;
         for (wish, record) in wishes.iter().zip(records) {

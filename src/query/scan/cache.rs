@@ -1,6 +1,6 @@
 //! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
-use crate::query::scan::counts::{CountsKey, GroupCounts, Known};
+use crate::query::scan::counts::{CountsKey, GroupCounts, Known, ValueCount};
 use crate::query::scan::found::FoundTexts;
 use crate::query::scan::periods::{PeriodCount, PeriodsKey};
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
@@ -22,6 +22,7 @@ pub struct BlockCache {
     entries: Arc<Mutex<Entries>>,
     counts: Arc<Mutex<Known<CountsKey, GroupCounts>>>,
     periods: Arc<Mutex<Known<PeriodsKey, PeriodCount>>>,
+    values: Arc<Mutex<Known<Box<str>, ValueCount>>>,
     found: Arc<Mutex<FoundTexts>>,
 }
 
@@ -116,6 +117,11 @@ impl BlockCache {
     /// The counts by period of earlier questions.
     pub(in crate::query) fn periods(&self) -> MutexGuard<'_, Known<PeriodsKey, PeriodCount>> {
         self.periods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The values of whole segments, by key.
+    pub(in crate::query) fn values(&self) -> MutexGuard<'_, Known<Box<str>, ValueCount>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where earlier questions found texts.

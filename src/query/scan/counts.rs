@@ -41,6 +41,19 @@ impl Counts for GroupCounts {
     }
 }
 
+/// How many rows of a segment have a value of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::query) struct ValueCount {
+    pub(in crate::query) value: Box<str>,
+    pub(in crate::query) rows: u64,
+}
+
+impl Counts for ValueCount {
+    fn weight(&self) -> usize {
+        (size_of::<Self>() + self.value.len()).div_ceil(size_of::<u64>())
+    }
+}
+
 /// The cached counts, by the question that they answer.
 #[derive(Debug)]
 pub(in crate::query) struct Known<Q, T> {

@@ -5,6 +5,7 @@ pub(super) mod cache;
 pub(super) mod counts;
 mod evaluate;
 pub(super) mod found;
+pub(super) mod metadata_of;
 mod need;
 pub(super) mod periods;
 pub(super) mod plan;

@@ -1,16 +1,17 @@
 //! A filter applied to a view: the blocks that may hold matching rows, and the rows of a block that match.
 
-use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
 use crate::query::expression::levels::LevelSet;
+use crate::query::expression::source_pattern::SourcePattern;
+use crate::query::expression::{Expression, is_of_kind};
 use crate::query::filter::Filter;
 use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::evaluate::evaluate;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
-use crate::query::scan::residue::{Residue, footer_cover, index_cover};
+use crate::query::scan::residue::{Residue, footer_cover, index_cover, segment_cover};
 use crate::query::scan::rows::{Rows, SealedPlace};
 use crate::query::text::search::SearchScratch;
-use crate::record::Source;
+use crate::record::{Level, Source};
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
@@ -45,6 +46,17 @@ struct SourceCovers {
     has_none: bool,
     /// The sources that may match, if they are few.
     few: Option<Vec<u32>>,
+}
+
+/// The rows of a source in a block that match.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::query) struct MatchedTally {
+    /// Its number in the segment.
+    pub(in crate::query) source: u32,
+    /// By `Level::index`.
+    pub(in crate::query) levels: [u64; 4],
+    /// The latest time, if that is known: where all of its rows match.
+    pub(in crate::query) last: Option<Micros>,
 }
 
 /// A block that may hold matching rows, according to its footer.
@@ -172,10 +184,10 @@ impl<'v> QueryPlan<'v> {
             (Order::Id, Direction::Backward) => Box::new(
                 indexes
                     .rev()
-                    .flat_map(move |i| self.sorted(i..i + 1, ranking, after)),
+                    .flat_map(move |i| self.sorted_of(i, ranking, after)),
             ),
             (Order::Id, Direction::Forward) => {
-                Box::new(indexes.flat_map(move |i| self.sorted(i..i + 1, ranking, after)))
+                Box::new(indexes.flat_map(move |i| self.sorted_of(i, ranking, after)))
             }
             (Order::Time, _) => Box::new(self.sorted(indexes, ranking, after).into_iter()),
         }
@@ -187,7 +199,24 @@ impl<'v> QueryPlan<'v> {
             order: Order::Id,
             direction: Direction::Forward,
         };
-        self.sorted(segment..segment + 1, ranking, None)
+        self.sorted_of(segment, ranking, None)
+    }
+
+    /// The blocks of one segment, of which none is asked if the index of the segment rules out all of its rows.
+    fn sorted_of(
+        &self,
+        segment: usize,
+        ranking: Ranking,
+        after: Option<Rank>,
+    ) -> Vec<Candidate<'v>> {
+        let is_denied = |plan: &SegmentPlan<'v>| {
+            let of_leaf = |leaf: &Expression| segment_cover(leaf, plan.segment);
+            self.may_match(plan) && self.expression.cover(&of_leaf) == Cover::None
+        };
+        if self.segments.get(segment).is_some_and(is_denied) {
+            return Vec::new();
+        }
+        self.sorted(segment..segment + 1, ranking, after)
     }
 
     fn sorted(
@@ -235,6 +264,9 @@ impl<'v> QueryPlan<'v> {
             // of thousands of sources, few are asked for: names are compared faster than an expression is evaluated
             let asked = self.expression.only_sources();
             let asked = asked.filter(|asked| asked.len() <= FEW);
+            if let Some(names) = asked.as_ref().and_then(|asked| exact_names(asked)) {
+                return self.covers_of(plan.segment, &names);
+            }
             let is_asked = |source: &Source| {
                 let asked = asked.as_ref();
                 asked.is_none_or(|asked| asked.iter().any(|pattern| pattern.matches(source)))
@@ -248,6 +280,18 @@ impl<'v> QueryPlan<'v> {
             };
             SourceCovers::new(sources.map(of_source).collect())
         })
+    }
+
+    /// Where all other sources do not match.
+    fn covers_of(&self, segment: &Segment, names: &[&str]) -> SourceCovers {
+        let mut covers = vec![Cover::None; segment.sources().len()];
+        for number in names.iter().filter_map(|name| segment.source_number(name)) {
+            let source = segment.sources().get(number as usize);
+            if let Some((cover, source)) = covers.get_mut(number as usize).zip(source) {
+                *cover = self.expression.cover_of_source(source);
+            }
+        }
+        SourceCovers::new(covers)
     }
 
     fn footer_allows(&self, plan: &SegmentPlan<'_>, block: &Block<'_>) -> bool {
@@ -288,6 +332,44 @@ impl<'v> QueryPlan<'v> {
             }
             _ => None,
         }
+    }
+
+    /// The matching rows of each source of a block, where its counts decide; `None` if its rows must be read.
+    pub(in crate::query) fn tallied(&self, candidate: Candidate<'v>) -> Option<Vec<MatchedTally>> {
+        let summary = candidate.block.summary();
+        let tallies = candidate.block.tallies()?;
+        if summary.ids.start < self.ids.start || self.ids.end < summary.ids.end {
+            return None;
+        }
+        let names = self.segment(candidate.place.0)?.sources();
+        let mut matched = Vec::new();
+        for tally in tallies {
+            let source = names.get(tally.source as usize)?;
+            let mut levels = [0; 4];
+            let counts = tally.levels.iter().zip(&mut levels);
+            for (level, (count, kept)) in Level::ALL.into_iter().zip(counts) {
+                let of_leaf = |leaf: &Expression| match leaf {
+                    Expression::Source(pattern) => Cover::of(pattern.matches(source)),
+                    Expression::Kind(kind) => Cover::of(is_of_kind(source, kind)),
+                    Expression::Level(levels) => Cover::of(levels.contains(level)),
+                    leaf => footer_cover(leaf, summary, |_| None),
+                };
+                match self.expression.cover(&of_leaf) {
+                    _ if *count == 0 => {}
+                    Cover::All => *kept = *count,
+                    Cover::None => {}
+                    Cover::Some => return None,
+                }
+            }
+            if levels != [0; 4] {
+                matched.push(MatchedTally {
+                    source: tally.source,
+                    levels,
+                    last: Some(tally.last).filter(|_| levels == tally.levels),
+                });
+            }
+        }
+        Some(matched)
     }
 
     /// The rows that match, evaluated from the cheapest column to the most expensive.
@@ -376,6 +458,11 @@ impl SourceCovers {
         let cover = self.by_source.get(source as usize);
         cover.copied().unwrap_or(Cover::None)
     }
+}
+
+/// The names that these patterns are, if each is one.
+fn exact_names<'p>(patterns: &[&'p SourcePattern]) -> Option<Vec<&'p str>> {
+    patterns.iter().map(|pattern| pattern.name()).collect()
 }
 
 /// The maximum number of sources that are looked up one by one in a block of several.

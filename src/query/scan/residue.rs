@@ -5,7 +5,9 @@ use crate::query::expression::field::{FieldCondition, FieldTest};
 use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::expression::{Expression, is_of_kind};
 use crate::record::Source;
-use crate::store::{BOOKKEEPING_KEYS, Block, FieldIndex, Summary};
+use crate::store::{
+    BOOKKEEPING_KEYS, Block, FieldIndex, FieldValuesAnywhere, KeyValues, Segment, Summary,
+};
 
 /// What must still be evaluated for the rows of a block. Leaves that the footer decides are removed.
 #[derive(Debug)]
@@ -55,6 +57,31 @@ pub(in crate::query) fn index_cover(leaf: &Expression, block: Block<'_>) -> Cove
         Expression::Output(pid) => {
             let is_output = block.field("event_type").may_equal(OUTPUT_EVENT);
             Cover::possible(is_output && block.field("pid").may_equal(&pid.to_string()))
+        }
+        _ => Cover::Some,
+    }
+}
+
+/// What the index of a whole segment says of a leaf that asks for fields: it can only rule out all rows.
+pub(in crate::query) fn segment_cover(leaf: &Expression, segment: &Segment) -> Cover {
+    let has = |key: &str, is_wanted: &dyn Fn(&KeyValues<'_>) -> bool| {
+        Cover::possible(match segment.field_values(key) {
+            FieldValuesAnywhere::Unknown => true,
+            FieldValuesAnywhere::Absent => false,
+            FieldValuesAnywhere::Known(values) => is_wanted(&values),
+        })
+    };
+    match leaf {
+        Expression::Field(condition) => has(condition.key(), &|values| match condition.test() {
+            FieldTest::Exists => true,
+            FieldTest::Equals(value) => values.has(value),
+            FieldTest::Contains(_) | FieldTest::Prefix(_) | FieldTest::Compare(..) => {
+                values.iter().any(|value| condition.matches_text(value))
+            }
+        }),
+        Expression::Output(pid) => {
+            let is_output = has("event_type", &|values| values.has(OUTPUT_EVENT));
+            is_output.min(has("pid", &|values| values.has(&pid.to_string())))
         }
         _ => Cover::Some,
     }

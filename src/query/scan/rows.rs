@@ -3,16 +3,17 @@
 use crate::query::expression::values;
 use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::found;
+use crate::query::scan::metadata_of::MetadataOf;
 use crate::query::scan::need::MetadataNeed;
 use crate::query::text::search::{Search, SearchScratch, TextKey, common};
 use crate::record::{Level, Metadata};
-use crate::store::{Block, Error, Messages, MetadataColumn, Segment};
+use crate::store::{Block, Error, Messages, Segment};
 use crate::time::Micros;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Some rows of a block. A column is read once, when it is first needed.
@@ -153,9 +154,11 @@ impl<'v> Rows<'v> {
     /// The source of each row, as the segment numbers them.
     pub(in crate::query) fn sources(&mut self) -> Result<&[u32], Error> {
         let summary = self.block.summary();
-        fill(&mut self.sources, || match summary.source {
-            Some(source) => Ok(vec![source; summary.rows as usize]),
-            None => Ok(self.block.sources()?.unwrap_or_default()),
+        let cached = self.cached.as_ref().and_then(|it| it.sources.as_ref());
+        fill(&mut self.sources, || match (summary.source, cached) {
+            (Some(source), _) => Ok(vec![source; summary.rows as usize]),
+            (None, Some(sources)) => Ok(sources.clone()),
+            (None, None) => Ok(self.block.sources()?.unwrap_or_default()),
         })
     }
 
@@ -422,8 +425,26 @@ impl<'v> Rows<'v> {
         key: &str,
         mut take: impl FnMut(&Value, u64),
     ) -> Result<(), Error> {
-        let metadata = self.metadata()?;
         let outer = values::key_needle(key);
+        let is_read = self.metadata.is_some() || self.cached.is_some();
+        // a path may lead into the value of another key
+        if !is_read
+            && outer == key
+            && let Some(column) = self.block.values_of_key(key)?
+        {
+            let mut counts: HashMap<&[u8], u64, RandomState> = HashMap::default();
+            for row in self.indexes() {
+                let value = column.bytes(row as usize);
+                if !value.is_empty() {
+                    *counts.entry(value).or_default() += 1;
+                }
+            }
+            for (bytes, rows) in counts {
+                take(&column.decode(bytes)?, rows);
+            }
+            return Ok(());
+        }
+        let metadata = self.metadata()?;
         let mut counts: HashMap<(&[u8], bool), u64, RandomState> = HashMap::default();
         for row in self.indexes() {
             let row = row as usize;
@@ -558,24 +579,6 @@ pub(in crate::query) struct RowParts<'v> {
     pub(in crate::query) cached: Option<Arc<BlockColumns>>,
     pub(in crate::query) text: Option<Vec<u8>>,
     pub(in crate::query) metadata: Option<MetadataOf>,
-}
-
-/// A column of metadata, cached or just read.
-#[derive(Debug, Clone)]
-pub(in crate::query) enum MetadataOf {
-    Cached(Arc<BlockColumns>),
-    Read(Arc<MetadataColumn>),
-}
-
-impl Deref for MetadataOf {
-    type Target = MetadataColumn;
-
-    fn deref(&self) -> &MetadataColumn {
-        match self {
-            Self::Cached(columns) => &columns.metadata,
-            Self::Read(column) => column,
-        }
-    }
 }
 
 /// A block has far fewer rows than `u32::MAX`.

@@ -2,14 +2,15 @@
 
 use crate::query::cursor::CursorError;
 use crate::query::error::Error;
+use crate::query::expression::cover::Cover;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::plan::{Candidate, QueryPlan};
+use crate::query::scan::plan::{Candidate, MatchedTally, QueryPlan};
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, is_damage, run_scan};
 use crate::record::Source;
-use crate::store::{self, SourceTally, View};
+use crate::store::{self, Segment, SourceTally, View};
 use crate::time::Micros;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -135,6 +136,10 @@ pub(in crate::query) fn count_page(
         candidates.filter(|candidate| counted.get(candidate.place.0) != Some(&true)),
         budget,
         |candidate, scratch| {
+            if let Some(value) = tallied(&plan, candidate) {
+                let scanned = candidate.block.summary().rows.into();
+                return Ok(BlockResult { scanned, value });
+            }
             let rows = plan.select(candidate, scratch)?;
             Ok(BlockResult {
                 scanned: rows.scanned(),
@@ -166,7 +171,7 @@ pub(in crate::query) fn count_page(
     })
 }
 
-/// Counts whole visible segments from their tallies if the source alone decides, and returns which were counted. A damaged
+/// Counts whole visible segments from their tallies if all records of a source match or none, and returns which were counted. A damaged
 /// segment is not counted here, so that its intact blocks are.
 fn count_segments(
     view: &View,
@@ -178,10 +183,10 @@ fn count_segments(
     for (at, segment) in view.segments().iter().enumerate() {
         let ids = segment.ids();
         let is_whole = visible.start <= ids.start && ids.end <= visible.end;
-        if !is_whole || !filter.is_of_sources() {
+        let Some(is_meant) = is_whole.then(|| meant_sources(filter, segment)).flatten() else {
             counted.push(false);
             continue;
-        }
+        };
         let tallies = match segment.tallies() {
             Err(error) if is_damage(&error) => {
                 counted.push(false);
@@ -189,11 +194,7 @@ fn count_segments(
             }
             tallies => tallies?,
         };
-        let names = segment.sources();
-        let is_meant = |tally: &&SourceTally| {
-            let name = names.get(tally.source as usize);
-            name.is_some_and(|name| filter.matches_source(name))
-        };
+        let is_meant = |tally: &&SourceTally| is_meant.get(tally.source as usize) == Some(&true);
         let meant = tallies.iter().filter(is_meant).map(|tally| {
             let count = tally.levels.iter().sum();
             let (last, levels) = (tally.last, tally.levels);
@@ -210,6 +211,21 @@ fn count_segments(
         counted.push(true);
     }
     Ok(counted)
+}
+
+/// Which sources of a segment match with all of their records; `None` if some match with a part of them.
+fn meant_sources(filter: &Filter, segment: &Segment) -> Option<Vec<bool>> {
+    let times = segment.times().unwrap_or((Micros::MIN, Micros::MIN));
+    let covers =
+        segment
+            .sources()
+            .iter()
+            .map(|source| match filter.cover_of_source(source, times) {
+                Cover::All => Some(true),
+                Cover::None => Some(false),
+                Cover::Some => None,
+            });
+    covers.collect()
 }
 
 /// The counts of one source.
@@ -238,6 +254,30 @@ impl SourceSum {
 
 /// The counts of a block, by the number of the source in the segment.
 type SourceSums = Vec<(u32, SourceSum)>;
+
+/// The counts of a block whose rows need not be read.
+fn tallied<'v>(plan: &QueryPlan<'v>, candidate: Candidate<'v>) -> Option<(usize, SourceSums)> {
+    let tallies = plan.tallied(candidate)?.into_iter();
+    let sums = tallies.map(
+        |MatchedTally {
+             source,
+             levels,
+             last,
+         }| {
+            let count = levels.iter().sum();
+            let last = last?;
+            Some((
+                source,
+                SourceSum {
+                    count,
+                    last,
+                    levels,
+                },
+            ))
+        },
+    );
+    Some((candidate.place.0, sums.collect::<Option<_>>()?))
+}
 
 fn count(candidate: Candidate<'_>, rows: Rows<'_>) -> Result<(usize, SourceSums), store::Error> {
     let summary = candidate.block.summary();

@@ -1,9 +1,10 @@
 //! Blocks: rows that are stored together and read a column at a time.
 
 use super::active::ActiveSegment;
-use super::columns::{Columns, Messages, MetadataColumn};
+use super::columns::{Columns, KeyColumn, Messages, MetadataColumn};
 use super::group::Group;
 use super::sealed::{SealedBlock, SealedSegment};
+use super::tally::SourceTally;
 use crate::record::{Id, Level, Record, Source, StoredRecord};
 use crate::store::error::Error;
 use crate::store::format::footer::BlockEntry;
@@ -63,6 +64,15 @@ impl<'a> Block<'a> {
         match self.place {
             BlockPlace::Active(_, group) => &group.summary,
             BlockPlace::Sealed(_, block) => &block.entry.summary,
+        }
+    }
+
+    /// The counts of its rows by source, ascending by number, where they are known without reading a column.
+    #[must_use]
+    pub fn tallies(&self) -> Option<&'a [SourceTally]> {
+        match self.place {
+            BlockPlace::Active(_, group) => Some(group.tallies()),
+            BlockPlace::Sealed(..) => None,
         }
     }
 
@@ -209,6 +219,17 @@ impl<'a> Block<'a> {
             return Err(self.corrupt(Column::Metadata));
         }
         Ok(metadata)
+    }
+
+    /// The values of one key of the metadata, where they can be read without those of others.
+    ///
+    /// # Errors
+    /// As [`Self::metadata`].
+    pub fn values_of_key(&self, key: &str) -> Result<Option<KeyColumn>, Error> {
+        match self.place {
+            BlockPlace::Active(..) => Ok(None),
+            BlockPlace::Sealed(sealed, block) => sealed.values_of_key(&block.entry, key),
+        }
     }
 
     /// The uncompressed size of messages and metadata in bytes, or an upper bound, without reading them.

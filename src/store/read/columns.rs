@@ -224,6 +224,50 @@ impl MetadataColumn {
     }
 }
 
+/// The values of one key in the metadata of a block, encoded.
+#[derive(Debug)]
+pub struct KeyColumn {
+    bytes: Vec<u8>,
+    rows: Vec<Range<usize>>,
+    path: PathBuf,
+    offset: u64,
+}
+
+impl KeyColumn {
+    /// `rows`: the place of the value of each row in `bytes`. `path` and `offset` are for errors.
+    pub(in crate::store) fn new(
+        bytes: Vec<u8>,
+        rows: Vec<Range<usize>>,
+        path: &Path,
+        offset: u64,
+    ) -> Self {
+        Self {
+            bytes,
+            rows,
+            path: path.to_owned(),
+            offset,
+        }
+    }
+
+    /// The encoded value of a row, empty if it has none.
+    #[must_use]
+    pub fn bytes(&self, row: usize) -> &[u8] {
+        let place = self.rows.get(row).cloned();
+        place
+            .and_then(|place| self.bytes.get(place))
+            .unwrap_or_default()
+    }
+
+    /// Decodes a result of [`Self::bytes`].
+    ///
+    /// # Errors
+    /// As [`MetadataColumn::get`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Value, Error> {
+        let corrupt = || Error::corrupt(&self.path, self.offset, Column::Metadata.name());
+        cbor::decode_value(bytes).ok_or_else(corrupt)
+    }
+}
+
 /// The row that contains a byte, searched from `row`: it is usually close.
 #[must_use]
 pub fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {

@@ -86,6 +86,11 @@ impl Group {
         self.is_full = self.raw_length >= GROUP_BYTES || self.summary.rows >= GROUP_ROWS;
     }
 
+    /// The counts of its rows by source.
+    pub(super) fn tallies(&self) -> &[SourceTally] {
+        &self.tallies
+    }
+
     /// Whether a row has this source.
     pub(super) fn has_source(&self, source: u32) -> bool {
         let found = self

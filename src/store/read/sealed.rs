@@ -1,7 +1,7 @@
 //! Reading the blocks of a sealed segment.
 
 use super::cache::Cache;
-use super::columns::{self, Messages, MetadataColumn};
+use super::columns::{self, KeyColumn, Messages, MetadataColumn};
 use super::tally::SourceTally;
 use crate::mapped::Mapped;
 use crate::record::{Level, Source};
@@ -37,6 +37,10 @@ pub(in crate::store) struct SealedSegment {
     filters_ahead: AtomicBool,
     /// Its key in the cache: a compacted file has the same first id as one that it replaced.
     pub(in crate::store) key: u64,
+    /// See `Segment::source_number`.
+    pub(in crate::store) source_hashes: OnceLock<Box<[u32]>>,
+    /// See `Segment::times`.
+    pub(in crate::store) times: OnceLock<Option<(Micros, Micros)>>,
     /// See `Segment::tallies`.
     pub(in crate::store) tallies: OnceLock<Arc<Vec<SourceTally>>>,
 }
@@ -94,6 +98,8 @@ impl SealedSegment {
             map,
             blocks,
             cache: Arc::clone(cache),
+            source_hashes: OnceLock::new(),
+            times: OnceLock::new(),
             tallies: OnceLock::new(),
             version: footer.version,
             fields_chunk: footer.fields,
@@ -307,6 +313,22 @@ impl SealedSegment {
         let offset = entry.chunk(Column::Metadata).offset;
         MetadataColumn::new(bytes, &lengths, &self.path, offset)
             .ok_or_else(|| self.corrupt(entry, Column::Metadata))
+    }
+
+    /// The values of one key, without those of others; `None` if the metadata is not stored by key, or the values cannot be told apart.
+    pub(in crate::store) fn values_of_key(
+        &self,
+        entry: &BlockEntry,
+        key: &str,
+    ) -> Result<Option<KeyColumn>, Error> {
+        let has_numbers = match entry.metadata.form {
+            MetadataForm::Rows => return Ok(None),
+            form => form == MetadataForm::NumberedKeys,
+        };
+        let bytes = self.column(entry, Column::Metadata)?;
+        let rows = by_key::values(&bytes, entry.rows(), has_numbers, key);
+        let offset = entry.chunk(Column::Metadata).offset;
+        Ok(rows.map(|rows| KeyColumn::new(bytes, rows, &self.path, offset)))
     }
 
     /// The metadata of all rows, one after another.

@@ -6,8 +6,11 @@ use super::sealed::SealedSegment;
 use super::tally::{self, SourceTally};
 use crate::record::Source;
 use crate::store::error::Error;
-use crate::store::format::index::fields::FieldTotals;
+use crate::store::format::index::fields::{FieldTotals, FieldValuesAnywhere};
 use crate::store::format::layout::Thinning;
+use crate::time::Micros;
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -169,10 +172,42 @@ impl Segment {
         self.rows() == self.ids.end - self.ids.start
     }
 
+    /// The earliest and the latest time of its records; `None` if it has none.
+    #[must_use]
+    pub fn times(&self) -> Option<(Micros, Micros)> {
+        match &self.body {
+            Body::Active(_) => earliest_and_latest(self.blocks()),
+            Body::Sealed(sealed) => *sealed
+                .times
+                .get_or_init(|| earliest_and_latest(self.blocks())),
+        }
+    }
+
     /// The sources that blocks refer to by index.
     #[must_use]
     pub fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// The number of the source with this name. Of a sealed segment with many sources, short hashes of the names are compared: the names
+    /// are all over the memory.
+    #[must_use]
+    pub fn source_number(&self, name: &str) -> Option<u32> {
+        let is_named = |number: &u32| {
+            let source = self.sources.get(*number as usize);
+            source.is_some_and(|source| source.as_str() == name)
+        };
+        let count = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        let Body::Sealed(sealed) = &self.body else {
+            return (0..count).find(is_named);
+        };
+        let hashes = sealed.source_hashes.get_or_init(|| {
+            let names = self.sources.iter().map(Source::as_str);
+            names.map(short_hash).collect()
+        });
+        let wanted = short_hash(name);
+        let alike = (0..count).zip(hashes).filter(|(_, hash)| **hash == wanted);
+        alike.map(|(number, _)| number).find(is_named)
     }
 
     /// The number of blocks.
@@ -256,6 +291,16 @@ impl Segment {
         }
     }
 
+    /// Which values of a key of the metadata there are in any block.
+    #[must_use]
+    pub fn field_values(&self, key: &str) -> FieldValuesAnywhere<'_> {
+        let fields = match &self.body {
+            Body::Active(_) => None,
+            Body::Sealed(sealed) => sealed.fields(),
+        };
+        fields.map_or(FieldValuesAnywhere::Unknown, |fields| fields.anywhere(key))
+    }
+
     /// All blocks, in the order of the file.
     #[must_use]
     pub fn blocks(&self) -> impl DoubleEndedIterator<Item = Block<'_>> + ExactSizeIterator {
@@ -265,4 +310,19 @@ impl Segment {
     pub(in crate::store) fn body(&self) -> &Body {
         &self.body
     }
+}
+
+fn earliest_and_latest<'b>(blocks: impl Iterator<Item = Block<'b>>) -> Option<(Micros, Micros)> {
+    let of_block = blocks.map(|block| {
+        let times = &block.summary().times;
+        (*times.start(), *times.end())
+    });
+    of_block.reduce(|(start, end), (other_start, other_end)| {
+        (start.min(other_start), end.max(other_end))
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one")]
+fn short_hash(name: &str) -> u32 {
+    FixedState::default().hash_one(name) as u32
 }

@@ -699,7 +699,7 @@ fn a_cancelled_scan_ends() {
     }
     let budget = Budget::default();
     budget.cancel.cancel();
-    let question = Question::all().and(&[("where", "unit=none")], |_| false);
+    let question = Question::all().and(&[("search", "in no record")], |_| false);
     let page = query::page(&store.view(), &question.request(), &budget).unwrap();
     assert!(page.has_more && page.scanned == 0, "{}", page.scanned);
     let filter = question.request().filter;

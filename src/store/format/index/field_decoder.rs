@@ -21,6 +21,7 @@ impl FieldTable {
             by_name: vec![],
             values: vec![],
             blocks: vec![],
+            is_incomplete: false,
             fields: vec![],
             counts: vec![],
             bits: vec![],
@@ -58,6 +59,8 @@ impl FieldTable {
             folded,
             sorted: OnceLock::new(),
             is_bookkeeping,
+            is_many: false,
+            totals: OnceLock::new(),
         });
         Some(())
     }
@@ -84,8 +87,12 @@ impl FieldTable {
                 return None;
             }
             next = field.key + 1;
+            if matches!(field.form, ValueForm::Many { .. }) {
+                self.keys.get_mut(field.key as usize)?.is_many = true;
+            }
             self.fields.push(field);
         }
+        self.is_incomplete |= is_incomplete;
         self.blocks.push(BlockTable {
             is_incomplete,
             fields: start..length(&self.fields),

@@ -17,6 +17,8 @@ pub(in crate::store) struct FieldTable {
     /// All values of all keys, as ranges of `text`.
     pub(super) values: Vec<Range<u32>>,
     pub(super) blocks: Vec<BlockTable>,
+    /// A block does not know all of its keys.
+    pub(super) is_incomplete: bool,
     pub(super) fields: Vec<Field>,
     pub(super) counts: Vec<(u32, u32)>,
     /// The bits of all fields that have a bit for each value.
@@ -35,6 +37,18 @@ pub(super) struct IndexedKey {
     pub(super) sorted: OnceLock<Box<[u32]>>,
     /// No search looks at its values.
     pub(super) is_bookkeeping: bool,
+    /// A block does not tell its values.
+    pub(super) is_many: bool,
+    /// The rows of each value, once they were asked for; `None` if a block does not tell them.
+    pub(super) totals: OnceLock<Option<KeyTotals>>,
+}
+
+/// The rows that have a key, and those that have each of its values.
+#[derive(Debug)]
+pub(super) struct KeyTotals {
+    rows: u64,
+    /// In the order of the values of the key.
+    by_value: Box<[u64]>,
 }
 
 #[derive(Debug)]
@@ -194,50 +208,71 @@ impl FieldTable {
 
     /// What is known about a key in all blocks together.
     pub(in crate::store) fn totals(&self, key: &str) -> FieldTotals<'_> {
-        let Some(number) = self.key(key) else {
-            let unknown = self.blocks.iter().any(|block| block.is_incomplete);
-            return if unknown {
+        let Some((number, key)) = self.indexed(key) else {
+            return if self.is_incomplete {
                 FieldTotals::Unknown
             } else {
                 FieldTotals::Absent
             };
         };
-        let Some(values) = self.keys.get(number as usize).map(|key| key.values.clone()) else {
-            return FieldTotals::Unknown;
-        };
+        let totals = key.totals.get_or_init(|| self.count(number, key));
+        match totals {
+            Some(KeyTotals { rows, by_value }) => {
+                let counts = key.values.clone().zip(by_value);
+                let counts = counts.filter(|(_, rows)| **rows > 0);
+                FieldTotals::Listed {
+                    rows: *rows,
+                    values: counts
+                        .map(|(value, rows)| (self.value(value), *rows))
+                        .collect(),
+                }
+            }
+            None => FieldTotals::Unlisted,
+        }
+    }
+
+    /// The rows of each value of a key; `None` if a block does not tell them.
+    fn count(&self, number: u32, key: &IndexedKey) -> Option<KeyTotals> {
         let mut rows = 0;
-        let mut is_many = false;
-        let mut counts = vec![0_u64; (values.end - values.start) as usize];
+        let mut by_value = vec![0_u64; key.values.len()];
         for block in &self.blocks {
             let fields = self.fields_of(block);
-            let Ok(found) = fields.binary_search_by_key(&number, |field| field.key) else {
+            let found = fields.binary_search_by_key(&number, |field| field.key);
+            let Some(field) = found.ok().and_then(|at| fields.get(at)) else {
                 if block.is_incomplete {
-                    return FieldTotals::Unknown;
+                    return None;
                 }
                 continue;
             };
-            let Some(field) = fields.get(found) else {
-                continue;
+            let ValueForm::Listed { counts, .. } = &field.form else {
+                return None;
             };
             rows += u64::from(field.rows);
-            let ValueForm::Listed { counts: listed, .. } = &field.form else {
-                is_many = true;
-                continue;
-            };
-            for (value, rows) in self.counts_of(listed) {
-                if let Some(count) = counts.get_mut((value - values.start) as usize) {
+            for (value, rows) in self.counts_of(counts) {
+                if let Some(count) = by_value.get_mut((value - key.values.start) as usize) {
                     *count += u64::from(*rows);
                 }
             }
         }
-        if is_many {
-            return FieldTotals::Many { rows };
+        Some(KeyTotals {
+            rows,
+            by_value: by_value.into_boxed_slice(),
+        })
+    }
+
+    /// Which values of a key there are in any block.
+    pub(in crate::store) fn anywhere(&self, key: &str) -> FieldValuesAnywhere<'_> {
+        match self.indexed(key) {
+            _ if self.is_incomplete => FieldValuesAnywhere::Unknown,
+            None => FieldValuesAnywhere::Absent,
+            Some((_, key)) if key.is_many => FieldValuesAnywhere::Unknown,
+            Some((_, key)) => FieldValuesAnywhere::Known(KeyValues { table: self, key }),
         }
-        let counts = values.zip(counts).filter(|(_, rows)| *rows > 0);
-        let values = counts
-            .map(|(value, rows)| (self.value(value), rows))
-            .collect();
-        FieldTotals::Listed { rows, values }
+    }
+
+    fn indexed(&self, name: &str) -> Option<(u32, &IndexedKey)> {
+        let number = self.key(name)?;
+        Some((number, self.keys.get(number as usize)?))
     }
 
     fn counts_of(&self, counts: &Range<u32>) -> &[(u32, u32)] {
@@ -436,11 +471,40 @@ pub enum FieldTotals<'a> {
         /// Each value with the rows that have it.
         values: Vec<(&'a str, u64)>,
     },
-    /// A block has too many values to list.
-    Many {
-        /// The rows that have the key.
-        rows: u64,
-    },
+    /// A block does not tell the rows of each value.
+    Unlisted,
+}
+
+/// What the footer of a segment tells about the values of a key, wherever they are in it.
+#[derive(Debug, Clone)]
+pub enum FieldValuesAnywhere<'a> {
+    /// Nothing.
+    Unknown,
+    /// No row has the key.
+    Absent,
+    /// Every value.
+    Known(KeyValues<'a>),
+}
+
+/// The values of a key in a segment.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyValues<'a> {
+    table: &'a FieldTable,
+    key: &'a IndexedKey,
+}
+
+impl<'a> KeyValues<'a> {
+    /// Whether a row has this value.
+    #[must_use]
+    pub fn has(&self, value: &str) -> bool {
+        self.table.find(self.key, value).is_some()
+    }
+
+    /// Each value.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let table = self.table;
+        self.key.values.clone().map(move |value| table.value(value))
+    }
 }
 
 #[cfg(test)]
@@ -526,6 +590,29 @@ mod tests {
     }
 
     #[test]
+    fn values_anywhere_are_those_of_all_blocks() {
+        let of_row = |row: u64| json!({"unit": "ssh", "pid": row % 300, "id": format!("{row:x}")});
+        let many: Vec<Value> = (0..600).map(of_row).collect();
+        let table = table(&[many, vec![json!({"unit": "cron", "pid": 999, "tag": []})]]);
+        let known = |key: &str| match table.anywhere(key) {
+            FieldValuesAnywhere::Known(values) => {
+                assert!(values.iter().all(|value| values.has(value)));
+                values.iter().map(str::to_owned).collect::<BTreeSet<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            known("unit"),
+            BTreeSet::from(["cron", "ssh"].map(str::to_owned))
+        );
+        assert!(known("tag").is_empty());
+        let of_id = table.anywhere("id");
+        assert!(matches!(of_id, FieldValuesAnywhere::Unknown), "{of_id:?}");
+        let absent = table.anywhere("absent");
+        assert!(matches!(absent, FieldValuesAnywhere::Absent), "{absent:?}");
+    }
+
+    #[test]
     fn many_values_are_in_the_filter() {
         let rows: Vec<Value> = (0..1000)
             .map(|number| json!({"pid": number, "long": "x".repeat(200)}))
@@ -542,7 +629,7 @@ mod tests {
         assert!(passed < 40, "{passed}");
         let long = table.field(0, "long", Some(filter));
         assert!(long.may_equal(&"x".repeat(200)) && !long.may_equal("x"));
-        assert_eq!(table.totals("pid"), FieldTotals::Many { rows: 1000 });
+        assert_eq!(table.totals("pid"), FieldTotals::Unlisted);
         assert!(
             table.field(0, "pid", None).may_equal("x"),
             "without its filter nothing is denied"
@@ -577,7 +664,7 @@ mod tests {
             let id = table.field(block, "id", Some(filter));
             assert!(matches!(id, FieldIndex::Many(_)), "each row has its own");
         }
-        assert_eq!(table.totals("pid"), FieldTotals::Many { rows: 1800 });
+        assert_eq!(table.totals("pid"), FieldTotals::Unlisted);
     }
 
     #[test]
@@ -612,6 +699,8 @@ mod tests {
             FieldIndex::Unknown
         ));
         assert_eq!(table.totals("absent"), FieldTotals::Unknown);
+        let absent = table.anywhere("absent");
+        assert!(matches!(absent, FieldValuesAnywhere::Unknown), "{absent:?}");
         assert_eq!(table.keys(), None);
     }
 

@@ -6,6 +6,7 @@ use super::cbor_decode::CborReader;
 use crate::store::format::column::{Varints, put_varint};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::slice;
 
 /// Encodes the metadata of `count` rows, which take `length` bytes together; `None` if that is not possible, or if they are so small
@@ -32,47 +33,17 @@ pub(in crate::store) fn decode(
     length: usize,
     has_numbers: bool,
 ) -> Option<Vec<u8>> {
-    let mut reader = Varints::new(bytes);
-    let mut names = vec![];
-    for _ in 0..reader.count(KEYS_MAX)? {
-        let name = reader
-            .next()
-            .and_then(|length| usize::try_from(length).ok());
-        names.push(str::from_utf8(reader.take(name?)?).ok()?);
-    }
-    let mut shapes = vec![];
-    for _ in 0..reader.count(SHAPES_MAX)? {
-        let keys = reader.count(ROW_KEYS_MAX)?;
-        let keys = (0..keys).map(|_| usize::try_from(reader.next()?).ok());
-        shapes.push(keys.collect::<Option<Vec<_>>>()?);
-    }
-    let mut shape_of = vec![];
-    for _ in 0..rows {
-        shape_of.push(usize::try_from(reader.next()?).ok()?);
-    }
-    let layouts = names.iter().map(|_| {
-        let numbered = if has_numbers {
-            reader.count(NUMBERED_MAX)?
-        } else {
-            0
-        };
-        Some((numbered, usize::try_from(reader.next()?).ok()?))
-    });
-    let layouts = layouts.collect::<Option<Vec<_>>>()?;
+    let KeyedRows {
+        names,
+        shapes,
+        shape_of,
+        parts,
+    } = KeyedRows::read(bytes, rows, has_numbers)?;
     let mut heads = vec![];
-    for (name, (numbered, length)) in names.iter().zip(&layouts) {
+    for (name, part) in names.iter().zip(&parts) {
         let mut head = vec![];
         cbor::put_text(&mut head, name);
-        let values = CborReader::new(reader.take(*length)?);
-        heads.push((head, KeyReader::new(values, *numbered)?));
-    }
-    if has_numbers {
-        let rows_of = rows_of_keys(&shape_of, &shapes, names.len(), bytes.len())?;
-        for ((_, values), rows) in heads.iter_mut().zip(rows_of) {
-            if let KeyReader::Numbers { numbers, .. } = values {
-                *numbers = reader.take(rows)?.iter();
-            }
-        }
+        heads.push((head, KeyReader::new(part)?));
     }
     let mut out = vec![];
     for shape in shape_of {
@@ -89,8 +60,113 @@ pub(in crate::store) fn decode(
             return None;
         }
     }
-    let is_whole = reader.is_empty() && heads.iter().all(|(_, values)| values.is_empty());
+    let is_whole = heads.iter().all(|(_, values)| values.is_empty());
     (is_whole && out.len() == length).then_some(out)
+}
+
+/// The encoded value of a key in each row, as a place in `bytes`: an empty one for a row without the key. Only this key is decoded. `None`
+/// for other bytes, or if a row has the key twice.
+pub(in crate::store) fn values(
+    bytes: &[u8],
+    rows: usize,
+    has_numbers: bool,
+    key: &str,
+) -> Option<Vec<Range<usize>>> {
+    let keyed = KeyedRows::read(bytes, rows, has_numbers)?;
+    let Some(number) = keyed.names.iter().position(|name| *name == key) else {
+        return Some(vec![0..0; rows]);
+    };
+    let times = |shape: &Vec<usize>| shape.iter().filter(|key| **key == number).count();
+    let times: Vec<usize> = keyed.shapes.iter().map(times).collect();
+    if times.iter().any(|times| *times > 1) {
+        return None;
+    }
+    let mut values = KeyReader::new(keyed.parts.get(number)?)?;
+    let place = |value: &[u8]| {
+        let start = value.as_ptr().addr() - bytes.as_ptr().addr();
+        start..start + value.len()
+    };
+    let mut places = Vec::with_capacity(rows);
+    for shape in keyed.shape_of {
+        places.push(match times.get(shape)? {
+            0 => 0..0,
+            _ => place(values.next()?),
+        });
+    }
+    values.is_empty().then_some(places)
+}
+
+/// Rows by key, of which only the lengths were read.
+struct KeyedRows<'a> {
+    names: Vec<&'a str>,
+    /// Lists of keys, by number.
+    shapes: Vec<Vec<usize>>,
+    /// The number of the list of each row.
+    shape_of: Vec<usize>,
+    /// The values of each key.
+    parts: Vec<KeyPart<'a>>,
+}
+
+struct KeyPart<'a> {
+    /// How many values have numbers; 0 if each row has its value.
+    numbered: usize,
+    values: &'a [u8],
+    /// A number for each row that has the key.
+    numbers: &'a [u8],
+}
+
+impl<'a> KeyedRows<'a> {
+    fn read(bytes: &'a [u8], rows: usize, has_numbers: bool) -> Option<Self> {
+        let mut reader = Varints::new(bytes);
+        let mut names = vec![];
+        for _ in 0..reader.count(KEYS_MAX)? {
+            let name = reader
+                .next()
+                .and_then(|length| usize::try_from(length).ok());
+            names.push(str::from_utf8(reader.take(name?)?).ok()?);
+        }
+        let mut shapes = vec![];
+        for _ in 0..reader.count(SHAPES_MAX)? {
+            let keys = reader.count(ROW_KEYS_MAX)?;
+            let keys = (0..keys).map(|_| usize::try_from(reader.next()?).ok());
+            shapes.push(keys.collect::<Option<Vec<_>>>()?);
+        }
+        let mut shape_of = vec![];
+        for _ in 0..rows {
+            shape_of.push(usize::try_from(reader.next()?).ok()?);
+        }
+        let layouts = names.iter().map(|_| {
+            let numbered = if has_numbers {
+                reader.count(NUMBERED_MAX)?
+            } else {
+                0
+            };
+            Some((numbered, usize::try_from(reader.next()?).ok()?))
+        });
+        let layouts = layouts.collect::<Option<Vec<_>>>()?;
+        let mut parts = vec![];
+        for (numbered, length) in layouts {
+            parts.push(KeyPart {
+                numbered,
+                values: reader.take(length)?,
+                numbers: &[],
+            });
+        }
+        if has_numbers {
+            let rows_of = rows_of_keys(&shape_of, &shapes, names.len(), bytes.len())?;
+            for (part, rows) in parts.iter_mut().zip(rows_of) {
+                if part.numbered > 0 {
+                    part.numbers = reader.take(rows)?;
+                }
+            }
+        }
+        reader.is_empty().then_some(Self {
+            names,
+            shapes,
+            shape_of,
+            parts,
+        })
+    }
 }
 
 /// The rows that have each key; `None` if these are more values than `values_max`, of which each takes a byte.
@@ -100,16 +176,22 @@ fn rows_of_keys(
     keys: usize,
     values_max: usize,
 ) -> Option<Vec<usize>> {
-    let mut rows = vec![0; keys];
-    let mut values = 0;
+    let mut rows_of_shapes = vec![0_usize; shapes.len()];
     for shape in shape_of {
-        let shape = shapes.get(*shape)?;
-        values += shape.len();
+        *rows_of_shapes.get_mut(*shape)? += 1;
+    }
+    let mut rows = vec![0; keys];
+    let mut values = 0_usize;
+    for (shape, count) in shapes.iter().zip(rows_of_shapes) {
+        values = values.checked_add(shape.len().checked_mul(count)?)?;
         if values > values_max {
             return None;
         }
         for key in shape {
-            *rows.get_mut(*key)? += 1;
+            // a list without rows may name any key
+            if count > 0 {
+                *rows.get_mut(*key)? += count;
+            }
         }
     }
     Some(rows)
@@ -125,16 +207,16 @@ enum KeyReader<'a> {
 }
 
 impl<'a> KeyReader<'a> {
-    /// `numbered`: how many values have numbers; 0 if each row has its value.
-    fn new(mut values: CborReader<'a>, numbered: usize) -> Option<Self> {
-        if numbered == 0 {
+    fn new(part: &KeyPart<'a>) -> Option<Self> {
+        let mut values = CborReader::new(part.values);
+        if part.numbered == 0 {
             return Some(Self::Values(values));
         }
-        let all = (0..numbered).map(|_| values.raw_item());
+        let all = (0..part.numbered).map(|_| values.raw_item());
         let all = all.collect::<Option<Vec<_>>>()?;
         values.is_empty().then_some(Self::Numbers {
             values: all,
-            numbers: [].iter(),
+            numbers: part.numbers.iter(),
         })
     }
 
@@ -394,6 +476,12 @@ mod tests {
                 decode(&bytes, rows.len(), all.len(), has_numbers).unwrap(),
                 all
             );
+            for key in ["unit", "pid", "list", "absent"] {
+                let places = values(&bytes, rows.len(), has_numbers, key).unwrap();
+                let found: Vec<&[u8]> = places.into_iter().map(|it| &bytes[it]).collect();
+                let expected = rows.iter().map(|row| cbor::value_bytes(row, key).unwrap());
+                assert_eq!(found, expected.collect::<Vec<_>>(), "{key}");
+            }
             bytes.len()
         });
         assert!(sizes[1] < sizes[0] && sizes[0] < all.len(), "{sizes:?}");

@@ -46,7 +46,7 @@ mod write;
 pub use error::Error;
 pub use folder::holder::Holder;
 pub use format::index::fields::{
-    FieldIndex, FieldTotals, FieldValuesAnywhere, KeyValues, ListedValues, ManyValues,
+    FieldIndex, FieldTotals, FieldValuesAnywhere, IndexedValues, ListedValues, ManyValues,
     PresentValues,
 };
 pub use format::index::fold::fold;
@@ -63,7 +63,7 @@ pub use maintenance::renew::Recovered;
 pub use maintenance::retention::Pruned;
 pub use options::{Options, SyncPolicy};
 pub use read::block::Block;
-pub use read::columns::{KeyColumn, Messages, MetadataColumn, row_at};
+pub use read::columns::{Messages, MetadataColumn, StoredValues, row_at};
 pub use read::history::StoreHistory;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;

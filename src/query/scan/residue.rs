@@ -6,7 +6,7 @@ use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::expression::{Expression, is_of_kind};
 use crate::record::Source;
 use crate::store::{
-    BOOKKEEPING_KEYS, Block, FieldIndex, FieldValuesAnywhere, KeyValues, Segment, Summary,
+    BOOKKEEPING_KEYS, Block, FieldIndex, FieldValuesAnywhere, IndexedValues, Segment, Summary,
 };
 
 /// What must still be evaluated for the rows of a block. Leaves that the footer decides are removed.
@@ -64,7 +64,7 @@ pub(in crate::query) fn index_cover(leaf: &Expression, block: Block<'_>) -> Cove
 
 /// What the index of a whole segment says of a leaf that asks for fields: it can only rule out all rows.
 pub(in crate::query) fn segment_cover(leaf: &Expression, segment: &Segment) -> Cover {
-    let has = |key: &str, is_wanted: &dyn Fn(&KeyValues<'_>) -> bool| {
+    let has = |key: &str, is_wanted: &dyn Fn(&IndexedValues<'_>) -> bool| {
         Cover::possible(match segment.field_values(key) {
             FieldValuesAnywhere::Unknown => true,
             FieldValuesAnywhere::Absent => false,

@@ -1,7 +1,7 @@
 //! Blocks: rows that are stored together and read a column at a time.
 
 use super::active::ActiveSegment;
-use super::columns::{Columns, KeyColumn, Messages, MetadataColumn};
+use super::columns::{Columns, Messages, MetadataColumn, StoredValues};
 use super::group::Group;
 use super::sealed::{SealedBlock, SealedSegment};
 use super::tally::SourceTally;
@@ -225,7 +225,7 @@ impl<'a> Block<'a> {
     ///
     /// # Errors
     /// As [`Self::metadata`].
-    pub fn values_of_key(&self, key: &str) -> Result<Option<KeyColumn>, Error> {
+    pub fn values_of_key(&self, key: &str) -> Result<Option<StoredValues>, Error> {
         match self.place {
             BlockPlace::Active(..) => Ok(None),
             BlockPlace::Sealed(sealed, block) => sealed.values_of_key(&block.entry, key),

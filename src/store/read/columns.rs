@@ -226,14 +226,14 @@ impl MetadataColumn {
 
 /// The values of one key in the metadata of a block, encoded.
 #[derive(Debug)]
-pub struct KeyColumn {
+pub struct StoredValues {
     bytes: Vec<u8>,
     rows: Vec<Range<usize>>,
     path: PathBuf,
     offset: u64,
 }
 
-impl KeyColumn {
+impl StoredValues {
     /// `rows`: the place of the value of each row in `bytes`. `path` and `offset` are for errors.
     pub(in crate::store) fn new(
         bytes: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Reading the blocks of a sealed segment.
 
 use super::cache::Cache;
-use super::columns::{self, KeyColumn, Messages, MetadataColumn};
+use super::columns::{self, Messages, MetadataColumn, StoredValues};
 use super::tally::SourceTally;
 use crate::mapped::Mapped;
 use crate::record::{Level, Source};
@@ -315,12 +315,12 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Metadata))
     }
 
-    /// The values of one key, without those of others; `None` if the metadata is not stored by key, or the values cannot be told apart.
+    /// The values of one key, without those of others; `None` if the metadata is not stored by key, or a row has the key twice.
     pub(in crate::store) fn values_of_key(
         &self,
         entry: &BlockEntry,
         key: &str,
-    ) -> Result<Option<KeyColumn>, Error> {
+    ) -> Result<Option<StoredValues>, Error> {
         let has_numbers = match entry.metadata.form {
             MetadataForm::Rows => return Ok(None),
             form => form == MetadataForm::NumberedKeys,
@@ -328,7 +328,7 @@ impl SealedSegment {
         let bytes = self.column(entry, Column::Metadata)?;
         let rows = by_key::values(&bytes, entry.rows(), has_numbers, key);
         let offset = entry.chunk(Column::Metadata).offset;
-        Ok(rows.map(|rows| KeyColumn::new(bytes, rows, &self.path, offset)))
+        Ok(rows.map(|rows| StoredValues::new(bytes, rows, &self.path, offset)))
     }
 
     /// The metadata of all rows, one after another.

@@ -40,12 +40,12 @@ pub(super) struct IndexedKey {
     /// A block does not tell its values.
     pub(super) is_many: bool,
     /// The rows of each value, once they were asked for; `None` if a block does not tell them.
-    pub(super) totals: OnceLock<Option<KeyTotals>>,
+    pub(super) totals: OnceLock<Option<IndexedTotals>>,
 }
 
 /// The rows that have a key, and those that have each of its values.
 #[derive(Debug)]
-pub(super) struct KeyTotals {
+pub(super) struct IndexedTotals {
     rows: u64,
     /// In the order of the values of the key.
     by_value: Box<[u64]>,
@@ -217,7 +217,7 @@ impl FieldTable {
         };
         let totals = key.totals.get_or_init(|| self.count(number, key));
         match totals {
-            Some(KeyTotals { rows, by_value }) => {
+            Some(IndexedTotals { rows, by_value }) => {
                 let counts = key.values.clone().zip(by_value);
                 let counts = counts.filter(|(_, rows)| **rows > 0);
                 FieldTotals::Listed {
@@ -232,7 +232,7 @@ impl FieldTable {
     }
 
     /// The rows of each value of a key; `None` if a block does not tell them.
-    fn count(&self, number: u32, key: &IndexedKey) -> Option<KeyTotals> {
+    fn count(&self, number: u32, key: &IndexedKey) -> Option<IndexedTotals> {
         let mut rows = 0;
         let mut by_value = vec![0_u64; key.values.len()];
         for block in &self.blocks {
@@ -254,7 +254,7 @@ impl FieldTable {
                 }
             }
         }
-        Some(KeyTotals {
+        Some(IndexedTotals {
             rows,
             by_value: by_value.into_boxed_slice(),
         })
@@ -266,7 +266,7 @@ impl FieldTable {
             _ if self.is_incomplete => FieldValuesAnywhere::Unknown,
             None => FieldValuesAnywhere::Absent,
             Some((_, key)) if key.is_many => FieldValuesAnywhere::Unknown,
-            Some((_, key)) => FieldValuesAnywhere::Known(KeyValues { table: self, key }),
+            Some((_, key)) => FieldValuesAnywhere::Known(IndexedValues { table: self, key }),
         }
     }
 
@@ -483,17 +483,17 @@ pub enum FieldValuesAnywhere<'a> {
     /// No row has the key.
     Absent,
     /// Every value.
-    Known(KeyValues<'a>),
+    Known(IndexedValues<'a>),
 }
 
 /// The values of a key in a segment.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyValues<'a> {
+pub struct IndexedValues<'a> {
     table: &'a FieldTable,
     key: &'a IndexedKey,
 }
 
-impl<'a> KeyValues<'a> {
+impl<'a> IndexedValues<'a> {
     /// Whether a row has this value.
     #[must_use]
     pub fn has(&self, value: &str) -> bool {

@@ -286,17 +286,15 @@ fn missing_record(directories: &[PathBuf]) -> Record {
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let is_denied = directories.iter().any(|path| is_denied(path));
-    let why = if is_denied {
-        format!("may not be read{REMEDY}")
+    let names = names.join(", ");
+    let why = if directories.iter().any(|path| is_denied(path)) {
+        format!("{names} may not be read{REMEDY}")
     } else {
-        "holds no journal files; is systemd-journald running, and is this where it stores?"
-            .to_owned()
+        format!(
+            "there are no journal files in {names}; is systemd-journald running, and does it store them there?"
+        )
     };
-    let message = format!(
-        "no journal to read: {} {why} (vmlog continues and waits for it)",
-        names.join(", ")
-    );
+    let message = format!("no journal to read: {why} (vmlog continues and waits for it)");
     own_record(Level::Warn, "journal_missing", message, Metadata::new())
 }
 

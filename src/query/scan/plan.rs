@@ -115,22 +115,31 @@ impl<'v> QueryPlan<'v> {
     /// several sources, only rows of matching sources count: a reader must not learn the times of records that it may not see.
     pub(in crate::query) fn times(&self) -> Option<(Micros, Micros)> {
         let mut times: Option<(Micros, Micros)> = None;
+        let mut of_several = Vec::new();
         for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
             for block in plan.segment.blocks() {
                 let summary = block.summary();
                 if !self.footer_allows(plan, &block) {
                     continue;
                 }
-                let of_block = if summary.source.is_none() && self.covers(plan).has_none {
-                    self.covers(plan).times_of_matching(block)
+                let of_block = (*summary.times.start(), *summary.times.end());
+                if summary.source.is_none() && self.covers(plan).has_none {
+                    of_several.push((of_block, plan, block));
                 } else {
-                    Some((*summary.times.start(), *summary.times.end()))
-                };
-                let Some((start, end)) = of_block else {
-                    continue;
-                };
-                let (earliest, latest) = times.unwrap_or((start, end));
-                times = Some((earliest.min(start), latest.max(end)));
+                    times = Some(hull(times, of_block));
+                }
+            }
+        }
+        // a block is read only if its times are outside those that are known: of many, the latest ones tell enough
+        of_several.sort_by_key(|((_, end), ..)| Reverse(*end));
+        for ((start, end), plan, block) in of_several {
+            let is_within =
+                times.is_some_and(|(earliest, latest)| earliest <= start && end <= latest);
+            if is_within {
+                continue;
+            }
+            if let Some(matching) = self.covers(plan).times_of_matching(block) {
+                times = Some(hull(times, matching));
             }
         }
         times
@@ -458,6 +467,12 @@ impl SourceCovers {
         let cover = self.by_source.get(source as usize);
         cover.copied().unwrap_or(Cover::None)
     }
+}
+
+/// The earliest and the latest of the times so far and of these.
+fn hull(known: Option<(Micros, Micros)>, (start, end): (Micros, Micros)) -> (Micros, Micros) {
+    let (earliest, latest) = known.unwrap_or((start, end));
+    (earliest.min(start), latest.max(end))
 }
 
 /// The names that these patterns are, if each is one.

@@ -5,7 +5,7 @@
 use super::bytes::{ByteSet, may_say, says};
 use super::frames::{
     is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
-    is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
+    is_frame, is_go, is_indented, is_node, is_property, is_rust, is_timed_frame, starts_trace,
     starts_with_uptime,
 };
 use super::words::{self, Starts, needle};
@@ -247,7 +247,11 @@ impl LineEvent {
         let is_first_sign = !is_serious && line.starts_with(b"CallStack (");
         // the modules that led to one that Node did not find
         let is_module = self.level == Some(Level::Error) && line.starts_with(b"- /");
-        if (is_frame(line, bytes) || is_module) && !is_first_sign {
+        let is_timed = self.level == Some(Level::Error) && is_timed_frame(line, bytes);
+        if (is_frame(line, bytes) || is_module || is_timed) && !is_first_sign {
+            return true;
+        }
+        if self.is_headed && is_serious && stated.is_none() && is_property(line) {
             return true;
         }
         if self.is_headed && is_serious && starts_trace(line) {
@@ -394,7 +398,16 @@ fn after_time(line: &[u8], head: LineHead) -> Option<&[u8]> {
         return None;
     };
     let text = line.get(end..)?;
-    Some(text.strip_prefix(b" ").unwrap_or(text))
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    Some(after_place(text).unwrap_or(text))
+}
+
+/// The text after the place in the code that vLLM writes after the time of each line: `[engine.py:123] text`.
+fn after_place(text: &[u8]) -> Option<&[u8]> {
+    let (place, rest) = words::split_once(text.strip_prefix(b"[")?, b']')?;
+    let (file, line) = words::split_once(place, b':')?;
+    let is_place = file.ends_with(b".py") && words::is_number(line);
+    is_place.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
 }
 
 /// Whether a line may begin a trace or a report: by its first bytes, or by what else is in it. Most lines begin none.
@@ -408,6 +421,7 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         b"node:internal/",
         b"panic: ",
         b"fatal error: ",
+        b"unexpected fault address ",
         b"goroutine ",
         b"SIG",
         b"thread '",
@@ -446,7 +460,12 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
 
 /// `panic: x`, `fatal error: x`, `goroutine 1 [running]:`, `SIGQUIT: quit`.
 fn is_go_head(text: &[u8], bytes: Option<ByteSet>) -> bool {
-    static STARTS: Starts = Starts::new(&[b"panic: ", b"fatal error: ", b"goroutine "]);
+    static STARTS: Starts = Starts::new(&[
+        b"panic: ",
+        b"fatal error: ",
+        b"unexpected fault address ",
+        b"goroutine ",
+    ]);
     STARTS.begin(text) || text.starts_with(b"SIG") && says!(text, bytes, b": ")
 }
 

@@ -66,6 +66,28 @@ pub(super) fn is_node(line: &[u8]) -> bool {
         || level::exception_name(line).is_some()
 }
 
+/// Facts about a warning or an error that a program adds in lines of its own: `InnoDB: We intentionally generate a memory trap.`, `** Last
+/// message in was x` of `RabbitMQ`, `Caused: x` of Jenkins, `Exit code: 1` of cloud-init and Hadoop.
+pub(super) fn is_property(line: &[u8]) -> bool {
+    static STARTS: Starts = Starts::new(&[
+        b"InnoDB: ",
+        b"** Last message in ",
+        b"** When Server state ",
+        b"** Reason for termination",
+        b"** {",
+        b"Caused: ",
+        b"Also:   ",
+        b"Container id: ",
+        b"Exit code: ",
+        b"Stack trace: ",
+        b"Command: ",
+        b"Reason: -",
+        b"Stdout: ",
+        b"Stderr: ",
+    ]);
+    STARTS.begin(line)
+}
+
 /// Beginnings of frames that are not indented.
 static STARTS: Starts = Starts::new(&[
     b"Caused by: ",
@@ -277,13 +299,16 @@ pub(super) fn is_timed_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     };
     let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);
     let before = line.get(..at).unwrap_or_default();
+    // the devcontainer CLI: `[1234 ms]     at main (/app/main.js:3:5)`
+    let before = before.strip_suffix(b" ms] ").unwrap_or(before);
     let frame = line.get(at + 7..).unwrap_or_default();
     let ends = frame.ends_with(b")") || frame.last().is_some_and(u8::is_ascii_digit);
     before.iter().all(is_time) && ends
 }
 
 pub(super) fn is_go(line: &[u8]) -> bool {
-    let starts: [&[u8]; 10] = [
+    let starts: [&[u8]; 11] = [
+        b"fatal error: fault",
         b"PC=",
         b"signal arrived during ",
         b"goroutine ",

@@ -16,6 +16,7 @@ const NAMES: &[(&str, Level)] = &[
     ("ddebug", Level::Debug),
     ("deb", Level::Debug),
     ("debu", Level::Debug),
+    ("debg", Level::Debug),
     ("debug1", Level::Debug),
     ("debug2", Level::Debug),
     ("debug3", Level::Debug),

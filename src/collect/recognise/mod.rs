@@ -257,11 +257,8 @@ impl Recogniser {
                 .or_else(|| Self::worker(line.bytes, said.bytes));
             let event = events.of(stream, program.map(|(name, _)| name));
             let (text, head) = match program {
-                Some((_, text)) => match stamp::length(text.trim_ascii_start()) {
-                    Some(length) => (
-                        text,
-                        LineHead::Time(text.len() - text.trim_ascii_start().len() + length),
-                    ),
+                Some((_, text)) => match length_of_head(text) {
+                    Some(length) => (text, LineHead::Time(length)),
                     None => (text, LineHead::Program),
                 },
                 None if said.wrapped.is_some() => (said.message.as_bytes(), LineHead::None),
@@ -284,6 +281,19 @@ impl Recogniser {
             message: said.message,
         }
     }
+}
+
+/// The length in bytes of the time at the start of a text, perhaps after a level in capitals: `ERROR 02-17 14:30:15 x`.
+fn length_of_head(text: &[u8]) -> Option<usize> {
+    let start = text.trim_ascii_start();
+    let skipped = text.len() - start.len();
+    if let Some(length) = stamp::length(start) {
+        return Some(skipped + length);
+    }
+    let (word, rest) = words::split_once(start, b' ')?;
+    let is_level = words::is_capitals(word) && level_names::named(word).is_some();
+    let length = stamp::length(rest).filter(|_| is_level)?;
+    Some(skipped + word.len() + 1 + length)
 }
 
 /// The level that cloud-init's own log names; an unknown word counts as an ordinary level.

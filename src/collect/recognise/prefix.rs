@@ -108,17 +108,17 @@ fn frame(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The process that Ray and vLLM name before its output, and the text after it: `(raylet) text`, `(train pid=12, ip=10.0.0.7) text`,
-/// `(autoscaler +5s) text`. Ray colours the name.
+/// `(VllmWorker rank=0 pid=12) text`, `(autoscaler +5s) text`. Ray colours the name.
 pub(crate) fn worker(line: &[u8]) -> Option<(&str, &[u8])> {
     let text = without_colour(line).strip_prefix(b"(")?;
     let (name, text) = split_once(text.get(..PREFIX_MAX).unwrap_or(text), b')')
         .and_then(|(name, _)| Some((name, text.get(name.len() + 1..)?)))?;
     let text = without_colour(text).strip_prefix(b" ")?;
     let (first, second) = split_once(name, b' ').unwrap_or((name, b""));
-    let is_process = second
-        .strip_prefix(b"pid=")
-        .and_then(|rest| rest.first())
-        .is_some_and(u8::is_ascii_digit);
+    let is_process = second.split(|&byte| byte == b' ').any(|word| {
+        let pid = word.strip_prefix(b"pid=");
+        pid.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
+    });
     let is_worker = is_process
         || matches!(first, b"raylet" | b"gcs_server") && second.is_empty()
         || first == b"autoscaler" && second.starts_with(b"+");
@@ -196,7 +196,7 @@ pub(crate) fn program(text: &[u8]) -> Option<(&str, &[u8])> {
     is_program.then(|| Some((std::str::from_utf8(name).ok()?, text)))?
 }
 
-/// The text after the kernel's `[   12.345678] `.
+/// The text after the kernel's `[   12.345678] `, perhaps with the task or processor that said it: `[   12.345678][  T817] `.
 pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
     let uptime = || {
         let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
@@ -205,9 +205,19 @@ pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
             && inner
                 .iter()
                 .all(|byte| byte.is_ascii_digit() || *byte == b'.');
-        is_uptime.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
+        let rest = is_uptime.then(|| speaker(rest).unwrap_or(rest))?;
+        Some(rest.strip_prefix(b" ").unwrap_or(rest))
     };
     uptime().unwrap_or(text)
+}
+
+/// The text after `[  T817]` or `[    C0]`.
+fn speaker(text: &[u8]) -> Option<&[u8]> {
+    let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
+    let [b'T' | b'C', number @ ..] = inner.trim_ascii_start() else {
+        return None;
+    };
+    is_number(number).then_some(rest)
 }
 
 #[cfg(test)]

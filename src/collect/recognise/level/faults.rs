@@ -12,6 +12,7 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
     static STARTS: Starts = Starts::new(&[
         b"panic: ",
         b"fatal error: ",
+        b"unexpected fault address ",
         b"Fatal error : ",
         b"Kernel panic - ",
         b"Segmentation fault",
@@ -131,6 +132,7 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         b"Uncaught ",
         b"APPLICATION FAILED TO START",
         b"exception '",
+        b"Error [ERR_",
     ]);
     if STARTS.begin(text) || is_python_place(text) {
         return Some(Level::Error);
@@ -284,6 +286,9 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     // `ata1.00: failed command: READ FPDMA QUEUED`; `i915 0000:00:02.0: [drm] *ERROR* x`
     let is_driver = is_of_kernel
         && (has(needle!(b" *ERROR* "))
+            || text.starts_with(b"sd ")
+                && (has(needle!(b" FAILED Result: "))
+                    || has(needle!(b": rejecting I/O to offline device")))
             || text.starts_with(b"ata")
                 && (has(needle!(b": exception Emask ")) || has(needle!(b": failed command: "))));
     if is_oom || is_hung || is_crash || is_disk || is_driver {
@@ -296,8 +301,11 @@ pub(super) fn kernel(text: &[u8]) -> Option<Level> {
     {
         return Some(Level::Warn);
     }
-    let is_warning =
-        text.starts_with(b"WARNING: CPU: ") || text.starts_with(b"------------[ cut here ]");
+    let is_hot =
+        is_of_kernel && text.starts_with(b"CPU") && has(needle!(b" temperature above threshold"));
+    let is_warning = is_hot
+        || text.starts_with(b"WARNING: CPU: ")
+        || text.starts_with(b"------------[ cut here ]");
     is_warning.then_some(Level::Warn)
 }
 
@@ -327,6 +335,7 @@ pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
         .next()?;
     let is_exception = [
         "Exception",
+        "ExceptionGroup",
         "Error",
         "Exit",
         "Interrupt",
@@ -336,8 +345,10 @@ pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     .iter()
     .any(|suffix| last.len() > suffix.len() && last.ends_with(suffix.as_bytes()));
     // `java.lang.Exception: x`, `Exception: x` of Python
-    let is_general =
-        last == b"Exception" || last == b"Throwable" || last == b"Error" && name.len() > last.len();
+    let is_general = last == b"ExceptionGroup"
+        || last == b"Exception"
+        || last == b"Throwable"
+        || last == b"Error" && name.len() > last.len();
     let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
     ((is_exception || is_general) && is_start).then_some(name)
 }

@@ -2,7 +2,7 @@
 //! says what its form needs, so that the others are not tried.
 
 use super::needs::{FormRow, RowsByPairs, RowsByStart, alternatives, rows_by_pairs, rows_by_start};
-use super::{faults, marks, programs, reports, system_errors, tools};
+use super::{clients, faults, marks, programs, reports, system_errors, tools};
 use crate::collect::recognise::bytes::ByteSet;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 126] = [
+static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -41,7 +41,7 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Compiler, programs::at_place).or().says(b" note"),
     FormRow::new(Rule::Compiler, programs::at_place).or().says(b" remark"),
     FormRow::new(Rule::Tabbed, programs::tabbed).starts(DIGITS).has(b"\t"),
-    FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT="),
+    FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT=u"),
     FormRow::new(Rule::Panic, faults::assertion).says(b": Assertion `"),
     FormRow::new(Rule::Panic, faults::assertion).or().says(b"_ASSERT("),
     FormRow::new(Rule::Systemd, tools::systemd).says(b"systemd["),
@@ -54,22 +54,23 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::BuildTool, tools::go_compiler).labelled().says(b".go:"),
     FormRow::new(Rule::BuildTool, tools::go_compiler).or().starts(b" \t\n\x0c\r").says(b".go:"),
     FormRow::new(Rule::BuildTool, tools::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gyUH\xe2"),
-    FormRow::new(Rule::Linter, tools::linter).starts(b" 0123456789").says(b" error"),
-    FormRow::new(Rule::Linter, tools::linter).or().starts(b" 0123456789").says(b" warning"),
-    FormRow::new(Rule::Linter, tools::linter).or().starts(b"\xe2").says(b" problem"),
-    FormRow::new(Rule::Client, tools::client).starts(b"ADELNOPRTUdefu"),
-    FormRow::new(Rule::Client, tools::openssl).starts(HEXADECIMAL).says(b":error:"),
-    FormRow::new(Rule::Client, tools::snapd).labelled().says(b".go:").says(b"] failed: "),
-    FormRow::new(Rule::Client, tools::snapd).or().labelled().says(b".go:").says(b" error: "),
-    FormRow::new(Rule::Client, tools::exit_code).says(b"ed with exit code "),
-    FormRow::new(Rule::Client, tools::exit_code).or().says(b" exited with "),
-    FormRow::new(Rule::Client, tools::killed_job).says(b": line "),
-    FormRow::new(Rule::Client, tools::compose_status).starts(b"C").says(b"Container "),
-    FormRow::new(Rule::Client, tools::no_server).says(b" has no server available!"),
-    FormRow::new(Rule::Client, tools::server_down).starts(b"S").says(b" is DOWN, reason: "),
-    FormRow::new(Rule::Client, tools::event).starts(b"W").says(b"Warning  "),
-    FormRow::new(Rule::Client, tools::event).or().starts(DIGITS).says(b"Warning  "),
-    FormRow::new(Rule::Ansible, tools::ansible).says(b" : ok=").says(b" unreachable=").says(b" failed="),
+    FormRow::new(Rule::Linter, clients::linter).starts(b" 0123456789").says(b" error"),
+    FormRow::new(Rule::Linter, clients::linter).or().starts(b" 0123456789").says(b" warning"),
+    FormRow::new(Rule::Linter, clients::linter).or().starts(b"\xe2").says(b" problem"),
+    FormRow::new(Rule::Client, clients::client).starts(b"ADELNOPRTUdefu"),
+    FormRow::new(Rule::Client, clients::openssl).starts(HEXADECIMAL).says(b":error:"),
+    FormRow::new(Rule::Client, clients::snapd).labelled().says(b".go:").says(b"] failed: "),
+    FormRow::new(Rule::Client, clients::snapd).or().labelled().says(b".go:").says(b" error: "),
+    FormRow::new(Rule::Client, clients::exit_code).says(b"ed with exit code "),
+    FormRow::new(Rule::Client, clients::exit_code).or().says(b" exited with "),
+    FormRow::new(Rule::Client, clients::exit_code).or().says(b" exit status "),
+    FormRow::new(Rule::Client, clients::killed_job).says(b": line "),
+    FormRow::new(Rule::Client, clients::compose_status).starts(b"C").says(b"Container "),
+    FormRow::new(Rule::Client, clients::no_server).says(b" has no server available!"),
+    FormRow::new(Rule::Client, clients::server_down).starts(b"S").says(b" is DOWN, reason: "),
+    FormRow::new(Rule::Client, clients::event).starts(b"W").says(b"Warning  "),
+    FormRow::new(Rule::Client, clients::event).or().starts(DIGITS).says(b"Warning  "),
+    FormRow::new(Rule::Ansible, clients::ansible).says(b" : ok=").says(b" unreachable=").says(b" failed="),
     FormRow::new(Rule::Annotation, marks::annotation).starts(b":#"),
     FormRow::new(Rule::Letter, marks::cups).starts(b"XACEWNIDd").has(b" [/"),
     FormRow::new(Rule::Bracket, marks::zypp).starts(b"<").says(b") [zypp"),
@@ -118,7 +119,7 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Interrupt"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Throwable"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Fault"),
-    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"ABCEIJKMNOSUbcgkmnrstuw"),
+    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"ABCDEIJKMNOSTUVXabcdghkmnprstuvw"),
     FormRow::new(Rule::Kernel, faults::kernel).starts(b"["),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b"kernel: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b" invoked oom-killer: "),
@@ -130,7 +131,7 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-=>ABCDEFKLMNOPRSTUWYZ[bceglnpruwz"),
+    FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-=>ABCDEFJKLMNOPRSTUWYZ[bceglmnpruwz"),
     FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/E"),
     FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),

@@ -260,7 +260,7 @@ fn in_bare_word(
         // Kibana: `error  [14:30:15.123] x`; mamba: `error    libmamba x`
         let is_time = matches!(next, [b'[', digit, ..] if digit.is_ascii_digit());
         let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
-        let is_stated = is_sentence || is_time || next == b"libmamba";
+        let is_stated = is_sentence || is_time || next == b"libmamba" || is_package(next);
         return level_names::named(bare).filter(|_| is_stated);
     }
     if next == b"libmamba" && is_start && rules.has(Rule::ProgramWord) {
@@ -484,6 +484,10 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
         }
         [letter, b','] => level_names::of_letter(&[*letter])
             .filter(|_| next.starts_with(b"[") && !before.has_name && !before.has_stamp),
+        // vLLM and SkyPilot: `E 02-17 14:30:15 a.py:123] text`
+        [letter] if !before.has_stamp && !before.has_name && is_month_and_day(next) => {
+            level_names::of_letter(&[*letter])
+        }
         [_] | [b'D', b'1'..=b'5'] => {
             let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1
                 || next.is_empty()
@@ -498,18 +502,40 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     }
 }
 
+/// `02-17`.
+fn is_month_and_day(word: &[u8]) -> bool {
+    matches!(
+        word,
+        [b'0'..=b'9', b'0'..=b'9', b'-', b'0'..=b'9', b'0'..=b'9']
+    )
+}
+
+/// What Yarn's warnings are about: `app@1.0.0:`, `"app > x@1.0.0"`, `package.json:`.
+fn is_package(word: &[u8]) -> bool {
+    let word = word.strip_suffix(b":").unwrap_or(word);
+    matches!(word, [b'"' | b'@', _, ..])
+        || word.ends_with(b".json")
+        || memchr::memchr(b'@', word).is_some_and(|at| {
+            word.get(at + 1)
+                .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'^')
+        })
+}
+
 fn starts_with_digit(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// `dpkg:`, `sshd[12]:`, `general:`: a program and a colon.
+/// `dpkg:`, `sshd[12]:`, `general:`, `health(warnable=login-state):`: a program and a colon.
 fn is_tag(word: &[u8]) -> bool {
     let Some(name) = word.strip_suffix(b":") else {
         return false;
     };
     let is_name = |byte: &u8| {
         byte.is_ascii_alphanumeric()
-            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@')
+            || matches!(
+                byte,
+                b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@' | b'(' | b')' | b'='
+            )
     };
     // The name of a setting: `log_level: WARN`.
     let end = name.get(name.len().saturating_sub(b"level".len())..);
@@ -536,6 +562,8 @@ fn is_head_word(word: HeadWord<'_>, next: HeadWord<'_>, before: HeadBefore) -> b
         || before.is_tag && is_connection(text, next.text)
         || is_symbol(text)
         || text == b"log" && !before.has_stamp && next.text.starts_with(b"[")
+        // dbt: `14:30:15  3 of 7 ERROR creating x`
+        || before.has_stamp && text == b"of" && next.has(DIGIT)
         || before.has_stamp
             && (before.has_bars
                 || is_level_in_brackets(next.text)

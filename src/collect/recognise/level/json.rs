@@ -45,6 +45,7 @@ const INNER_FIELDS: &[(&str, &str)] = &[
     ("record", "level"),
     ("log", "severity"),
     ("event", "severity"),
+    ("info", "level"),
 ];
 
 /// The fields that contain a level as a number.

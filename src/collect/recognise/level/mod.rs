@@ -1,6 +1,7 @@
 //! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the form
 //! of a single program. Prose that merely mentions an error states no level.
 
+mod clients;
 mod faults;
 mod fields;
 mod forms;
@@ -20,6 +21,7 @@ pub(crate) use fields::starts_with_pair;
 use super::bytes::{ByteSet, may_say};
 use super::rules::{Rule, RuleSet};
 use super::stamp::{self, KnownHead};
+use super::words::{is_number, split_once};
 use super::{level_names, prefix};
 use crate::record::Level;
 use fields::FieldList;
@@ -71,12 +73,12 @@ pub(crate) fn stated(
         let _ = text.stamp.set(first.length());
     }
     let likely = bytes.map(LikelyForms::of);
-    in_line(&text, likely.as_ref(), rules).or_else(|| {
-        in_line(
-            &StampedText::new(text.after_head()?),
-            likely.as_ref(),
-            rules,
-        )
+    let likely = likely.as_ref();
+    in_line(&text, likely, rules).or_else(|| {
+        let (program, said) = text.after_head()?;
+        let of_program = || tools::said_by(program, said, likely.map(|likely| likely.bytes));
+        in_line(&StampedText::new(said), likely, rules)
+            .or_else(|| of_program().filter(|_| rules.has(Rule::Tool)))
     })
 }
 
@@ -142,20 +144,31 @@ impl<'a> StampedText<'a> {
         Some(length + skipped)
     }
 
-    /// The text after a time, or after time, host and tag of a syslog line, in the program's own form.
-    fn after_head(&self) -> Option<&'a [u8]> {
-        let after = self.whole.get(self.after_stamp()?..)?;
+    /// The tag of a syslog line, and the text after a time, or after time, host and tag, in the program's own form.
+    fn after_head(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let Some(stamp) = self.after_stamp() else {
+            return after_process(self.whole);
+        };
+        let after = self.whole.get(stamp..)?;
         let mut words = after.splitn(3, |&byte| byte == b' ');
         let (host, tag) = (words.next()?, words.next().unwrap_or_default());
         let is_tag = |tag: &[u8]| tag.len() > 1 && tag.ends_with(b":");
         if is_tag(host) {
-            return after.get(host.len() + 1..);
+            return Some((host, after.get(host.len() + 1..)?));
         }
         if is_tag(tag) {
-            return words.next();
+            return Some((tag, words.next()?));
         }
-        matches!(after, [b'{', ..]).then_some(after)
+        matches!(after, [b'{', ..]).then_some((b"", after))
     }
+}
+
+/// The tag of a line that begins with it, as the journal gives it without time and host: `ntpd[602]: text`.
+fn after_process(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_likely = text.first().is_some_and(u8::is_ascii_alphabetic);
+    let (tag, rest) = is_likely.then(|| split_once(text, b' '))??;
+    let (name, process) = split_once(tag.strip_suffix(b"]:")?, b'[')?;
+    (!name.is_empty() && is_number(process)).then_some((tag, rest))
 }
 
 #[cfg(test)]

@@ -67,6 +67,10 @@ impl<const COUNT: usize> ReportTable<COUNT> {
         };
         let mut number = COUNT;
         while number > 0 {
+            assert!(
+                reports[number - 1].start.len() >= 4,
+                "a shorter start is not found"
+            );
             let first = Self::first(reports[number - 1].start);
             let mut slot = Self::hash(first);
             while table.slots[slot] != 0
@@ -122,14 +126,13 @@ impl Report {
     }
 }
 
-const PROGRAMS: usize = 108;
-const KERNEL: usize = 43;
+const PROGRAMS: usize = 141;
+const KERNEL: usize = 73;
 
 /// Reports of servers, tools and test runners.
 static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"Exim configuration error", b""),
     error(b"exiting (due to fatal error)", b""),
-    error(b"loading configuration: failure", b""),
     error(b"zone ", b": not loaded due to errors."),
     error(b"zone ", b": loading from master file "),
     error(b"Configuration file errors encountered", b""),
@@ -235,6 +238,46 @@ static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"Code: ", b". DB::"),
     error(b"[Recovery] ", b"panic recovered"),
     error(b"CUDA error: ", b""),
+    error(b"loading configuration: ", b""),
+    error(b"configuring logging: ", b""),
+    information(b"Completed with ", b" 0 errors"),
+    error(b"Completed with ", b" error and "),
+    error(b"Completed with ", b" errors and "),
+    error(b"Completed with ", b" error, "),
+    error(b"Completed with ", b" errors, "),
+    error(b"Completed with ", b" errors:"),
+    information(b"Done. PASS=", b" ERROR=0 "),
+    error(b"Done. PASS=", b" ERROR="),
+    error(b"Database Error", b""),
+    error(b"Runtime Error", b""),
+    error(b"Compilation Error", b""),
+    error(b"Encountered an error", b""),
+    error(b"Detected problems in ", b" module"),
+    error(b"Detected errors in ", b" module"),
+    error(b"- Run ", b" (run hook \""),
+    error(b"Error   today at ", b""),
+    error(b"Error   yesterday at ", b""),
+    error(b"Error in log handler", b""),
+    error(b"[system] Failed to activate service ", b""),
+    error(b"Job ", b" completed with result: Failed"),
+    error(b"Errors during downloading metadata for repository ", b""),
+    error(b"==> Builds finished but no artifacts were created", b""),
+    error(b"Exiting on unhandled exception", b""),
+    warning(b"System clock wrong by ", b""),
+    warning(b"Can't synchronise: ", b""),
+    error(b"Docker returned an error", b""),
+    error(
+        b"migrate found failed migrations in the target database",
+        b"",
+    ),
+    error(b"UNREACHABLE! => ", b""),
+    error(
+        b"> Process 'command '",
+        b" finished with non-zero exit value ",
+    ),
+    error(b"> Could not ", b""),
+    error(b"> Failed to ", b""),
+    error(b"executor failed running [", b""),
 ]);
 
 /// Reports of the kernel: faults of the machine, its disks and its drivers.
@@ -266,7 +309,6 @@ static OF_KERNEL: ReportTable<KERNEL> = ReportTable::new(&[
     error(b"SQUASHFS error: ", b""),
     error(b"CIFS: VFS: ", b"error"),
     warning(b"nfs: server ", b" not responding"),
-    error(b"Buffer I/O error ", b""),
     error(b"blk_update_request: I/O error", b""),
     error(b"critical medium error", b""),
     error(b"critical target error", b""),
@@ -282,6 +324,37 @@ static OF_KERNEL: ReportTable<KERNEL> = ReportTable::new(&[
     error(b"ACPI Error", b""),
     warning(b"ACPI Warning", b""),
     warning(b"nf_conntrack: ", b"table full, dropping packet"),
+    error(b"XFS (", b" I/O error"),
+    error(b"XFS (", b"nternal error "),
+    error(b"XFS (", b" mount failed"),
+    error(b"XFS (", b"hutting down filesystem"),
+    error(b"BTRFS: error ", b""),
+    error(b"BTRFS: critical ", b""),
+    warning(b"BTRFS: warning ", b""),
+    error(b"bcachefs (", b"rror"),
+    error(b"nvme", b" @ LBA "),
+    error(b"nvme ", b": Removing after probe failure"),
+    warning(b"hv_storvsc ", b" srb "),
+    error(b"virtio_", b" is not a head!"),
+    warning(b"NETDEV WATCHDOG: ", b""),
+    error(b"usb ", b": device not accepting address "),
+    error(b"usb ", b": unable to enumerate USB device"),
+    error(b"Memory failure: ", b""),
+    error(b"VFS: Cannot open root device ", b""),
+    error(b"VFS: file-max limit ", b" reached"),
+    error(b"TCP: out of memory", b""),
+    warning(b"TCP: ", b"Possible SYN flooding on port "),
+    warning(b"TCP: too many orphaned sockets", b""),
+    error(b"neighbour: ", b" table overflow!"),
+    error(b"audit: backlog limit exceeded", b""),
+    warning(b"clocksource: timekeeping watchdog on ", b" as unstable"),
+    error(b"AMD-Vi: Event logged [IO_PAGE_FAULT", b""),
+    error(b"DMAR: ", b" fault "),
+    error(b"pcieport ", b" (Fatal)"),
+    warning(b"pcieport ", b": AER: Correct"),
+    error(b"device-mapper: ", b" error"),
+    warning(b"bond", b" link status definitely down"),
+    error(b"Buffer I/O error", b""),
 ]);
 
 /// What programs report, perhaps after the number of their process: `[7] ! Unable to load application: x`.

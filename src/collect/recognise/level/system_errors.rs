@@ -31,6 +31,8 @@ const TEXTS: &[&[u8]] = &[
     b"Text file busy",
     b"Argument list too long",
     b"command not found",
+    b"Command not found",
+    b"required file not found",
     b"not found",
     b"out of memory",
 ];

@@ -2,6 +2,7 @@
 //! managers and clients. [`forms`](super::forms) lists them.
 
 use super::system_errors;
+use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::{self, Needle, Starts, is_number, needle, split_once};
 use crate::record::Level;
@@ -17,6 +18,9 @@ static FAILURES: Starts = Starts::new(&[
     b"couldn't ",
     b"unable to ",
     b"failed to ",
+    b"Failed to ",
+    b"Unable to ",
+    b"bad address '",
     b"invalid option",
     b"invalid user:",
     b"invalid user '",
@@ -75,7 +79,38 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         || names_line(message)
         || after_path(message).is_some_and(starts_with_failure);
     let is_system_error = system_errors::is_at_end(message) || system_errors::is_whole(message);
-    (is_failure || is_system_error).then_some(Level::Error)
+    (is_failure || is_system_error).then(|| unless_ignored(message))
+}
+
+/// What a program says after its tag in a syslog file, without its name: `ntpd[602]: unable to bind to x`. The bytes of the line may be
+/// known.
+pub(super) fn said_by(tag: &[u8], message: &[u8], bytes: Option<ByteSet>) -> Option<Level> {
+    let name = tag.split(|byte| matches!(byte, b'[' | b':')).next()?;
+    let is_other = MAINTAINER_TOOLS
+        .iter()
+        .chain(&["kernel", ""])
+        .any(|tool| tool.as_bytes() == name);
+    if is_other {
+        return None;
+    }
+    let may_name = bytes.is_none_or(|bytes| may_say!(bytes, b" failed: "));
+    // `sudo:    ann : 3 incorrect password attempts ; TTY=pts/0 ; ...`
+    let is_denied =
+        || name == b"sudo" && words::contains(message, needle!(b" incorrect password attempt"));
+    let is_failure = starts_with_failure(message)
+        || may_name && names_failure(message)
+        || system_errors::is_at_end(message)
+        || is_denied();
+    is_failure.then(|| unless_ignored(message))
+}
+
+/// The level of a failure, which is lower if the program says that it does not matter: `Failed to x, ignoring: y`.
+fn unless_ignored(message: &[u8]) -> Level {
+    if words::contains(message, needle!(b", ignoring")) {
+        Level::Warn
+    } else {
+        Level::Error
+    }
 }
 
 fn starts_with_failure(message: &[u8]) -> bool {
@@ -121,14 +156,21 @@ fn names_failure(message: &[u8]) -> bool {
     if code.is_some_and(|(digits, _)| digits.len() == 6 && is_number(digits)) {
         return true;
     }
-    let ends = [&b"' already exists"[..], b"' does not exist"];
+    let ends = [
+        &b"' already exists"[..],
+        b"' does not exist",
+        b"' doesn't exist",
+    ];
     if ends.iter().any(|end| message.ends_with(end)) {
         return true;
     }
     let is_reason = |before: &[u8], reason: &[u8]| {
         let words = before.split(|&byte| byte == b' ');
         let is_name = |word: &[u8]| {
-            word.iter().all(u8::is_ascii_alphabetic) && !matches!(word, b"no" | b"without" | b"if")
+            !word
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_punctuation())
+                && !matches!(word, b"no" | b"without" | b"if")
         };
         words.clone().count() <= WORDS_MAX
             && words.clone().all(is_name)
@@ -137,7 +179,12 @@ fn names_failure(message: &[u8]) -> bool {
     // each mark counts where it is for the first time
     let mut marks = [&b" failed"[..], b" error"].map(Some);
     memchr::memchr_iter(b':', message).any(|colon| {
+        // what failed may follow the names of components: `net: dns: lookup failed: x`
         let before = message.get(..colon).unwrap_or_default();
+        let before = match memchr::memrchr(b':', before) {
+            Some(at) => before.get(at + 1..).unwrap_or_default().trim_ascii_start(),
+            None => before,
+        };
         let reason = message.get(colon + 1..).unwrap_or_default();
         let Some(reason) = reason.strip_prefix(b" ") else {
             return false;
@@ -176,6 +223,7 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         Some(b'F' | b'C' | b'U') => {
             let reason = || has(needle!(b": ")).and_then(|at| text.get(at + 2..)?.first());
             STARTS.begin(text) && reason().is_some_and(|byte| !byte.is_ascii_digit())
+                || text.starts_with(b"Failed to ") && is_long(text)
         }
         Some(b'/') => {
             text.starts_with(b"/dev/") && has(needle!(b": UNEXPECTED INCONSISTENCY")).is_some()
@@ -189,7 +237,13 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         Some(b'A') => text.starts_with(b"AppArmor parser error"),
         _ => false,
     };
-    is_failure.then_some(Level::Error)
+    is_failure.then(|| unless_ignored(text))
+}
+
+/// Whether a text says what failed, and is no label.
+fn is_long(text: &[u8]) -> bool {
+    const WORDS_MIN: usize = 5;
+    memchr::memchr_iter(b' ', text.trim_ascii_end()).count() >= WORDS_MIN - 1
 }
 
 /// Whether a text begins with `Error` and what was tried: `Error loading x`. `Error handling` is a subject.
@@ -246,6 +300,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     match said {
+        Some(said) if words::contains(said, needle!(b", ignoring: ")) => Some(Level::Warn),
         Some(said) if is_fault(said) => Some(Level::Error),
         Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),
         Some(said) if is_unit_failure(said) => Some(Level::Error),
@@ -286,6 +341,8 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"-- Configuring incomplete, errors occurred!",
         b"Your requirements could not be resolved to an installable set of packages",
         b"error during build:",
+        b"error when starting dev server:",
+        b"failed to load config from ",
         b"== Compilation error in file ",
         b"[vite]: Rollup failed to resolve import ",
         b"An error occurred while installing ",
@@ -308,6 +365,7 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
             Some(b'g') => is_go_module(text),
             Some(b'=' | b'B') => is_packer(text),
             Some(b'n' | b'A' | b'(') => is_server_check(text),
+            Some(b'-') => is_elm(text),
             _ => false,
         };
     if is_failure {
@@ -318,12 +376,15 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"Compiled with warnings",
         b"LibClamAV Warning: ",
     ];
+    // Yarn: a peer dependency is missing
+    let is_yarn =
+        || matches!(text, [b'Y' | 0xe2, ..]) && words::contains(text, needle!(b"YN0002: "));
     let is_webpack = || {
         text.starts_with(b"webpack ")
             && words::contains(text, needle!(b" compiled with "))
             && words::contains(text, needle!(b" warning"))
     };
-    if warnings.iter().any(|start| text.starts_with(start)) || is_webpack() {
+    if warnings.iter().any(|start| text.starts_with(start)) || is_webpack() || is_yarn() {
         return Some(Level::Warn);
     }
     let tex = text.strip_prefix(b"! ")?;
@@ -345,6 +406,7 @@ fn is_bundler(text: &[u8]) -> bool {
         Some(b'[') => text.starts_with(b"[vite] ") && has(b" error: ").is_some_and(|at| at < 48),
         Some(0xe2 | b'Y') => {
             has(b"YN0000: ").is_some() && has(b"Failed with errors in ").is_some()
+                || has(b"YN0028: ").is_some()
                 || has(b"YN0009: ").is_some() && has(b" couldn't be built successfully").is_some()
         }
         _ => false,
@@ -382,9 +444,25 @@ fn is_packer(text: &[u8]) -> bool {
     let step = text
         .strip_prefix(b"==> ")
         .and_then(|rest| split_once(rest, b':'));
-    let is_step =
-        step.is_some_and(|(name, said)| !name.contains(&b' ') && said.starts_with(b" Error "));
-    is_step || text.starts_with(b"Build '") && words::contains(text, b"' errored after ")
+    let is_step = step.is_some_and(|(name, said)| {
+        !name.contains(&b' ')
+            && (said.starts_with(b" Error ") || said.starts_with(b" Bad exit status"))
+    });
+    let is_build = text.starts_with(b"Build '")
+        && (words::contains(text, b"' errored after ") || words::contains(text, b"' errored: "));
+    is_step || is_build
+}
+
+/// The head of a message of Elm: `-- TYPE MISMATCH ------------------------ src/Main.elm`.
+fn is_elm(text: &[u8]) -> bool {
+    let kind = text
+        .strip_prefix(b"-- ")
+        .filter(|_| text.ends_with(b".elm"))
+        .and_then(|rest| rest.get(..words::find(rest, b" ----")?));
+    kind.is_some_and(|kind| {
+        kind.iter()
+            .all(|byte| byte.is_ascii_uppercase() || *byte == b' ')
+    })
 }
 
 /// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:
@@ -409,185 +487,4 @@ fn is_server_check(text: &[u8]) -> bool {
                 .is_some_and(|at| rest.get(at + 2..).is_some_and(is_apache))
     });
     is_nginx || is_syntax || is_system
-}
-
-/// ESLint and stylelint: `  3:5  error  'x' is not defined  no-undef`, and the cross before `3 problems (1 error, 2 warnings)`.
-pub(super) fn linter(text: &[u8]) -> Option<Level> {
-    if let Some(rest) = text.strip_prefix("\u{2716} ".as_bytes()) {
-        let has_problems =
-            words::find(rest, b" problem").is_some_and(|at| at < 8) && !rest.starts_with(b"0 ");
-        let has_errors = words::find(rest, b"(0 errors").is_none();
-        let level = if has_errors {
-            Level::Error
-        } else {
-            Level::Warn
-        };
-        return has_problems.then_some(level);
-    }
-    let mut words = text
-        .split(|&byte| byte == b' ')
-        .filter(|word| !word.is_empty());
-    let (line, column) = split_once(words.next()?, b':')?;
-    let word = words
-        .next()
-        .filter(|_| is_number(line) && is_number(column))?;
-    match word {
-        b"error" => Some(Level::Error),
-        b"warning" => Some(Level::Warn),
-        _ => None,
-    }
-}
-
-/// kubectl, kubeadm, Docker: `Error from server (NotFound): x`, `The connection to the server x was refused`, `error execution phase x`,
-/// `error during connect: x`.
-pub(super) fn client(text: &[u8]) -> Option<Level> {
-    static STARTS: Starts = Starts::new(&[
-        b"Error from server",
-        b"error execution phase ",
-        b"error during connect: ",
-        b"error building image: ",
-        b"Unable to connect to the server: ",
-        b"OCI runtime ",
-        b"An error occurred (",
-        b"failed to start daemon: ",
-        b"Error starting daemon: ",
-        b"dependency failed to start: ",
-        b"unauthorized: ",
-        b"denied: ",
-        b"Repository not found.",
-        b"NVIDIA-SMI has failed because ",
-        b"DAMN ! worker ",
-        b"Exiting the SSSD. ",
-        b"LibClamAV Error: ",
-        b"Options error: ",
-        b"error in /",
-        b"fatal error in /",
-    ]);
-    let is_failure = match text.first() {
-        Some(b'T') => {
-            text.starts_with(b"The connection to the server ")
-                && words::contains(text, needle!(b" was refused"))
-                || text.starts_with(b"The ") && words::contains(text, needle!(b"\" is invalid: "))
-        }
-        // GitHub, after `remote: `
-        Some(b'P') => {
-            text.starts_with(b"Permission to ") && words::contains(text, needle!(b" denied to "))
-        }
-        _ => STARTS.begin(text),
-    };
-    is_failure.then_some(Level::Error)
-}
-
-/// `HAProxy`: `backend app has no server available!`.
-pub(super) fn no_server(text: &[u8]) -> Option<Level> {
-    text.ends_with(b" has no server available!")
-        .then_some(Level::Error)
-}
-
-/// `HAProxy`: `Server app/web1 is DOWN, reason: Layer4 connection problem`.
-pub(super) fn server_down(text: &[u8]) -> Option<Level> {
-    let is_down =
-        text.starts_with(b"Server ") && words::contains(text, needle!(b" is DOWN, reason: "));
-    is_down.then_some(Level::Warn)
-}
-
-/// OpenSSL: `4047F2B1D57F0000:error:0A000086:SSL routines:tls_post_process:certificate verify failed:a.c:1889:`.
-pub(super) fn openssl(text: &[u8]) -> Option<Level> {
-    let (thread, rest) = split_once(text, b':')?;
-    let is_thread = thread.len() >= 8 && thread.iter().all(u8::is_ascii_hexdigit);
-    (is_thread && rest.starts_with(b"error:")).then_some(Level::Error)
-}
-
-/// Runners of commands: `postCreateCommand failed with exit code 1.`, `[12 ms] postCreateCommand failed with exit code 127. Skipping any
-/// further user-provided commands.`, `web-1 exited with code 1`, `The command "npm test" exited with 1.`. Prose says more before it.
-pub(super) fn exit_code(text: &[u8]) -> Option<Level> {
-    const WORDS_MAX: usize = 6;
-    const MARKS: [Needle<'_>; 2] = [
-        Needle::new(b" failed with exit code "),
-        Needle::new(b" exited with "),
-    ];
-    let (at, length) = MARKS
-        .iter()
-        .find_map(|mark| Some((mark.find(text)?, mark.length())))?;
-    let code = text.get(at + length..)?;
-    let code = code.strip_prefix(b"code ").unwrap_or(code);
-    let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let is_ended = code
-        .get(digits)
-        .is_none_or(|byte| matches!(byte, b'.' | b',' | b':' | b';' | b')'));
-    let words = text.get(..at)?.split(|&byte| byte == b' ');
-    let is_failure =
-        digits > 0 && code.first() != Some(&b'0') && is_ended && words.count() <= WORDS_MAX;
-    is_failure.then_some(Level::Error)
-}
-
-/// A shell about a command of a script: `/bin/bash: line 1: 12345 Killed                  node build.js`.
-pub(super) fn killed_job(text: &[u8]) -> Option<Level> {
-    static STATES: Starts = Starts::new(&[
-        b"Killed ",
-        b"Aborted ",
-        b"Segmentation fault ",
-        b"Bus error ",
-    ]);
-    let at = words::find(text, needle!(b": line "))?;
-    let (line, job) = split_once(text.get(at + 7..)?, b':')?;
-    let (process, state) = split_once(job.trim_ascii_start(), b' ')?;
-    let is_job = is_number(line) && is_number(process);
-    (is_job && STATES.begin(state.trim_ascii_start())).then_some(Level::Error)
-}
-
-/// `kubectl get events` and `describe`: `Warning  FailedScheduling  12s  x`, `12s   Warning   BackOff   pod/web  x`.
-pub(super) fn event(text: &[u8]) -> Option<Level> {
-    let is_gap = |text: &[u8]| {
-        text.starts_with(b"  ")
-            && text
-                .trim_ascii_start()
-                .first()
-                .is_some_and(u8::is_ascii_uppercase)
-    };
-    let of = |text: &[u8]| text.strip_prefix(b"Warning").is_some_and(is_gap);
-    let after_age = split_once(text, b' ').filter(|(age, _)| {
-        let units = [b's', b'm', b'h', b'd'];
-        age.first().is_some_and(u8::is_ascii_digit)
-            && age.last().is_some_and(|unit| units.contains(unit))
-    });
-    let is_event = of(text) || after_age.is_some_and(|(_, rest)| of(rest.trim_ascii_start()));
-    is_event.then_some(Level::Warn)
-}
-
-/// `docker compose`: ` Container db-1  Error`.
-pub(super) fn compose_status(text: &[u8]) -> Option<Level> {
-    let rest = text.strip_prefix(b"Container ")?;
-    let name = rest.trim_ascii_end().strip_suffix(b"Error")?;
-    (name.ends_with(b" ") && !name.trim_ascii().contains(&b' ')).then_some(Level::Error)
-}
-
-/// snapd in the journal: `taskrunner.go:271: [change 12 "Run hook" task] failed: x`, `stateengine.go:149: state ensure error: x`.
-pub(super) fn snapd(text: &[u8]) -> Option<Level> {
-    let (tag, rest) = split_once(text, b' ')?;
-    let tag = tag.strip_suffix(b":")?;
-    let at = words::find(tag, needle!(b".go:"))?;
-    let is_failure = || {
-        words::contains(rest, needle!(b"] failed: ")) || words::contains(rest, needle!(b" error: "))
-    };
-    (tag.get(at + 4..).is_some_and(is_number) && is_failure()).then_some(Level::Error)
-}
-
-/// The recap of Ansible: `web1 : ok=3 changed=1 unreachable=0 failed=1 ...`.
-pub(super) fn ansible(text: &[u8]) -> Option<Level> {
-    let count = |name: Needle<'_>| {
-        let at = name.find(text)?;
-        let digits = text.get(at + name.length()..)?;
-        let end = digits
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        digits.get(..end).filter(|digits| is_number(digits))
-    };
-    let (unreachable, failed) = (
-        count(needle!(b" unreachable="))?,
-        count(needle!(b" failed="))?,
-    );
-    let is_recap = words::contains(text, needle!(b" : ok="));
-    (is_recap && (unreachable != b"0" || failed != b"0")).then_some(Level::Error)
 }

@@ -1,8 +1,8 @@
 //! Dates and times of day as programs write them. Each form is a function that reads from the current character; the
 //! first form that matches wins.
 
-use super::epoch;
 use super::scan::TimeScanner;
+use super::seconds;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::is_capitals;
 use crate::time::Micros;
@@ -72,10 +72,26 @@ fn with_digits(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
         (4, Some(b'-' | b'/' | b'.')) => &[year_first, numeric],
         (1..=10, Some(b':')) => &[compact, after_process, epoch_number, clock_only],
         (1 | 2, Some(b' ' | b'-' | b'/' | b'.')) => &[day_first, numeric],
-        (6 | 8 | 14, _) => &[compact],
+        (8, _) => &[compact, hexadecimal],
+        (6, Some(b'a'..=b'f')) => &[hexadecimal],
+        (6 | 14, _) => &[compact],
+        (1..=7, Some(b'a'..=b'f')) => &[hexadecimal],
         (10 | 13 | 16 | 19, _) => &[epoch_number],
         _ => &[],
     }
+}
+
+/// The forms of [`seconds`].
+fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    seconds::tai64(cursor).map(StatedTime::Instant)
+}
+
+fn hexadecimal(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    seconds::hexadecimal(cursor).map(StatedTime::Instant)
+}
+
+fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    seconds::epoch_number(cursor).map(StatedTime::Instant)
 }
 
 /// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`,
@@ -104,6 +120,20 @@ fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     full(cursor, year, month, day)
 }
 
+/// `02/17 14:30`.
+pub(super) fn minutes_of_day(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    let month = cursor.number(2, 2)?;
+    cursor.take(b'/').then_some(())?;
+    let day = cursor.number(2, 2)?;
+    cursor.blanks().then_some(())?;
+    let hour = cursor.number(2, 2)?;
+    cursor.take(b':').then_some(())?;
+    let time = time_of_day((hour, cursor.number(2, 2)?, 0))?;
+    let is_stated = matches!(cursor.rest(), [b' ', b'+' | b'-', b' ', ..]);
+    let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(time);
+    is_stated.then_some(StatedTime::WithoutYear(civil, 0, None))
+}
+
 /// `+0200 2026-02-17 14:30:15`, as sing-box writes it.
 fn after_offset(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let offset = zone(cursor)?;
@@ -130,23 +160,6 @@ fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     let is_end = matches!(cursor.peek(), None | Some(b' ' | b'Z' | b'+' | b']' | b')'))
         || matches!(cursor.rest(), [b'A' | b'P', b'M', b' ', ..]);
     is_end.then(|| time_of_day((hour, minute, 0)))?
-}
-
-/// `@4000000069947c3f0755d4dc`, the TAI64N labels of multilog, s6-log and svlogd.
-fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
-    /// The label of 1970-01-01 00:00:10 TAI, which is 1970-01-01 00:00:00 UTC.
-    const EPOCH: u64 = (1 << 62) + 10;
-    cursor.take(b'@').then_some(())?;
-    let label = std::str::from_utf8(cursor.rest().get(..24)?).ok()?;
-    let seconds = u64::from_str_radix(label.get(..16)?, 16).ok()?;
-    let nanos = u32::from_str_radix(label.get(16..)?, 16).ok()?;
-    let seconds = i64::try_from(seconds.checked_sub(EPOCH)?).ok()?;
-    let micros = seconds
-        .checked_mul(1_000_000)?
-        .checked_add(i64::from(nanos / 1_000))?;
-    cursor.skip(24);
-    (cursor.is_word_end() && nanos < 1_000_000_000)
-        .then(|| StatedTime::Instant(Micros::new(micros)))
 }
 
 /// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, `I260217 14:30:15.123456`, `[I217 14:30:15.123456789`, and the
@@ -345,25 +358,6 @@ fn is_before_place(rest: &[u8]) -> bool {
     word.starts_with(b"[") || word.ends_with(b"]") && word.contains(&b':')
 }
 
-/// `1771338615.123 text`, `[1771338615] text`, `1771338615: text`.
-fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
-    let mut after = *cursor;
-    let digits = after.digits();
-    if !matches!(digits.len(), 10 | 13 | 16 | 19) {
-        return None;
-    }
-    after.skip(digits.len());
-    let has_fraction = after.peek() == Some(b'.');
-    after.fraction();
-    let is_end = matches!(after.peek(), None | Some(b' ' | b'\t' | b']' | b':' | b','));
-    let text = cursor.rest().get(..after.at() - cursor.at())?;
-    // A number of ten digits is a time only if its context suggests so.
-    let is_likely = has_fraction || matches!(after.peek(), Some(b']' | b':')) || digits.len() > 10;
-    let time = epoch::of_text(text).filter(|_| is_end && is_likely)?;
-    *cursor = after;
-    Some(StatedTime::Instant(time))
-}
-
 /// `14:30:15.123 [main] ERROR`: only with a fraction, because durations are written without one; Vite's `2:30:15 PM [vite]`.
 fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let is_two_digits = cursor.digits().len() == 2;
@@ -379,8 +373,18 @@ fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     // Falco: `14:30:15.123456789: Warning Shell spawned`
     let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'))
         || has_fraction && cursor.rest().starts_with(b": ");
-    let is_stated = has_fraction || level_follows(*cursor);
+    let is_stated = has_fraction || level_follows(*cursor) || is_in_column(*cursor);
     (is_two_digits && is_stated && is_end).then_some(StatedTime::WithoutDate(time, micros))
+}
+
+/// dbt writes a time of day and two blanks or a bar before its text: `14:30:15  Running with dbt=1.9.1`, `14:30:15 | 1 of 2 OK`.
+fn is_in_column(cursor: TimeScanner<'_>) -> bool {
+    let rest = cursor.rest();
+    let text = rest
+        .strip_prefix(b"  ")
+        .or_else(|| rest.strip_prefix(b" | "))
+        .unwrap_or_default();
+    matches!(text, [b'0'..=b'9' | b'A'..=b'Z', ..])
 }
 
 /// Whether a level follows a time of day: `[14:30:15 ERR]` of Serilog, `[14:30:15] [ERR]` of Jellyfin, `[14:30:15] [Server thread/WARN]:` of

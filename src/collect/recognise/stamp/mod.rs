@@ -4,6 +4,7 @@
 mod calendar;
 mod epoch;
 mod scan;
+mod seconds;
 mod zone;
 
 pub(crate) use epoch::of_number;
@@ -160,6 +161,7 @@ fn in_head(
     access_log(head, bytes, context)
         .or_else(|| uwsgi_log(head, context))
         .or_else(|| lxc_log(head, context))
+        .or_else(|| su_log(head, context))
 }
 
 /// The time at the start of `text`, and its length in bytes including brackets.
@@ -231,8 +233,10 @@ fn may_precede(word: &[u8], count: usize) -> bool {
             b"Log" | b"started:" | b"ended:" | b"Start-Date:" | b"End-Date:" | b"Time:"
         )
     };
-    matches!(word, [b'[' | b'<' | b'(' | b'#', ..] | [.., b']'])
-        || is_kind
+    matches!(
+        word,
+        [b'[' | b'<' | b'(' | b'#', ..] | [.., b']'] | [.., b']', b':']
+    ) || is_kind
         || is_level()
         || is_number()
         || is_role()
@@ -249,6 +253,14 @@ fn lxc_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let at = blanks.next()? + 1;
     let (time, length) = leading(head.get(at..)?, context)?;
     Some((time, at + length))
+}
+
+/// The log of `su`: `SU 02/17 14:30 + pts/0 ann-root`.
+fn su_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    const START: &[u8] = b"SU ";
+    let mut cursor = TimeScanner::new(head.strip_prefix(START)?);
+    let stamp = calendar::minutes_of_day(&mut cursor)?;
+    Some((stamp.resolve(context)?, START.len() + cursor.at()))
 }
 
 /// uWSGI: `[pid: 7|app: 0|req: 1/1] 203.0.113.7 () {38 vars in 696 bytes} [Tue Feb 17 14:30:15 2026] GET / => ...`.

@@ -64,6 +64,7 @@ impl Structured {
                 return Some(Self::of_engine(&inner, stream, &mut fields, rules, context));
             }
             unwrap_loguru(&mut fields);
+            unwrap_dbt(&mut fields);
         }
         let level = level::of_structured(line, rules);
         let message = fields::take_message(&mut fields);
@@ -129,6 +130,22 @@ impl Structured {
                 name
             };
             metadata.insert(name, value);
+        }
+    }
+}
+
+/// dbt writes what other loggers write as fields of the line into the object `info`, beside the object `data`.
+fn unwrap_dbt(fields: &mut Metadata) {
+    let is_dbt = fields.len() == 2
+        && fields.contains_key("data")
+        && fields
+            .get("info")
+            .is_some_and(|info| info.get("level").is_some() && info.get("msg").is_some());
+    if is_dbt && let Some(Value::Object(info)) = fields.remove("info") {
+        for (name, value) in info {
+            if name != "level" {
+                fields.insert(name, value);
+            }
         }
     }
 }

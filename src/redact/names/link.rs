@@ -297,6 +297,11 @@ impl Link {
 
     /// Treats the comma between a flag and its value in an argument list as an equals sign.
     pub(super) fn skip_comma(&mut self, text: &[u8]) {
+        if let Some(length) = self.audit_argument(text) {
+            self.equals = true;
+            self.value += length;
+            return;
+        }
         if self.is_guess && self.quoted.is_some() {
             self.is_guess = false;
             self.equals = true;
@@ -307,6 +312,17 @@ impl Link {
                 self.value += 1;
             }
         }
+    }
+
+    /// The length of the number of the next argument in an audit record: `a1="--password" a2="x"`.
+    fn audit_argument(&self, text: &[u8]) -> Option<usize> {
+        let digits = text.get(self.value..)?.strip_prefix(b"a")?;
+        let count = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let is_argument = (1..=3).contains(&count) && digits.get(count) == Some(&b'=');
+        (self.quoted.is_some() && is_argument).then_some(count + 2)
     }
 
     /// Skips the type of a variable: `token: &str = "x"`.

@@ -2,6 +2,9 @@
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
 use super::beside::{form_value, value_before};
+use super::harmless::{
+    is_cookie_of_bus, is_count, is_missing_object, is_schema, is_size, is_working_directory,
+};
 use super::judge::Judge;
 use super::link::Link;
 use super::memo::NameMemo;
@@ -223,6 +226,8 @@ fn is_harmless(
         || prose::is_no_name(before)
         || link.is_space() && prose::is_no_name_before_space(before)
         || need == RequiredLink::Uncounted && is_count(text, link.value)
+        || need == RequiredLink::Equals && is_cookie_of_bus(text, name.clone(), link.value)
+        || link.is_space() && is_missing_object(text, link.value)
         || is_size(text, link.value)
 }
 
@@ -291,37 +296,6 @@ fn in_tag(text: &[u8], link: &Link, judge: &Judge) -> Option<Pair> {
     replacement(text, link.value..link.value + length, MaskForm::Bare)
 }
 
-/// Whether the value is a number, perhaps of a list or with a unit.
-fn is_count(text: &[u8], value: usize) -> bool {
-    let rest = text.get(value..).unwrap_or_default();
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let after = rest.get(digits);
-    digits > 0 && after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte >= b' ')
-}
-
-/// Whether the value is a number of bytes or characters: the length of a secret.
-fn is_size(text: &[u8], value: usize) -> bool {
-    const DIGITS_MAX: usize = 6;
-    let rest = text.get(value..).unwrap_or_default();
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let unit = rest.get(digits..).unwrap_or_default();
-    (1..=DIGITS_MAX).contains(&digits)
-        && [&b" bytes"[..], b" byte", b" characters", b" chars"]
-            .iter()
-            .any(|known| unit.starts_with(known))
-}
-
-/// Whether a name is the shell variable of the working directory: `PWD=/root`.
-fn is_working_directory(text: &[u8], name: Range<usize>, value: usize) -> bool {
-    let is_pwd = text
-        .get(name)
-        .is_some_and(|name| name.eq_ignore_ascii_case(b"pwd"));
-    let value = text.get(value..).unwrap_or_default();
-    let value = value.trim_ascii_start();
-    let value = value.strip_prefix(b"\"").unwrap_or(value);
-    is_pwd && matches!(value, [b'/' | b'~', ..] | [_, b':', b'\\' | b'/', ..])
-}
-
 /// Whether the name that starts at `start` is the end of a flag such as `--db-password`.
 fn is_flag(text: &[u8], start: usize) -> bool {
     let before = text.get(..start).unwrap_or_default();
@@ -361,7 +335,9 @@ fn structured(
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
             let is_key = judge.strength == Strength::Key && !judge.strict;
-            if !judge.strict && is_absent(text, start) {
+            let mut is_schema =
+                || is_schema(text, start) && !memo.values.lists.hold_random(text, start);
+            if !judge.strict && (is_absent(text, start) || is_schema()) {
                 return None;
             }
             if is_key || judge.is_weak() && !memo.values.lists.hold_random(text, start) {

@@ -6,6 +6,20 @@ use super::rule::Shape;
 use super::rule::token;
 use super::shape;
 
+/// The arguments before an option, and its start, also in a list and in an audit record: `a1="-u" a2="root" a3="-p"`.
+macro_rules! arguments {
+    () => {
+        "[\"',]*(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:a[0-9]+=)?[\"']?"
+    };
+}
+
+/// The text between an option and its value, which may be the next argument.
+macro_rules! value {
+    ($blanks:literal) => {
+        concat!("[\"',]*[ \\t]", $blanks, "(?:a[0-9]+=)?")
+    };
+}
+
 /// The rules of commands, a part of [`super::table::RULES`].
 pub(super) const COMMANDS: &[Rule] = &[
     Rule {
@@ -42,29 +56,39 @@ pub(super) const COMMANDS: &[Rule] = &[
             "snmp",
             "mosquitto_",
             "bcp ",
+            "rdesktop",
+            "evil-winrm",
+            "psexec",
+            "rcon",
+            "mcrcon",
+            "winexe",
+            "slappasswd",
+            "addprinc",
         ],
         shape: token(
             Before::NoWord,
             concat!(
-                "(?:(?:mysql|mariadb)[a-z-]*[\"',]*(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:a[0-9]+=)?[\"']?-p",
-                "|sshpass(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]*",
-                "|(?:7za?|unrar)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p",
-                "|(?:mongo[a-z]*|login|cqlsh|twine)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p(?:[ \\t]+|=)",
-                "|redis-cli(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-a[ \\t]+",
+                "(?:(?:mysql|mariadb)[a-z-]*", arguments!(), "-p",
+                "|sshpass", arguments!(), "-p", value!("*"),
+                "|(?:7za?|unrar)", arguments!(), "-p",
+                "|(?:mongo[a-z]*|login|cqlsh|twine|rdesktop|evil-winrm|psexec[a-z0-9.]*|mcrcon)", arguments!(), "-p(?:", value!("+"), "|=)",
+                "|redis-cli", arguments!(), "-a", value!("+"),
                 "|(?:curl|wget)[\"',]*(?:[ \\t]+[^\\s|;&]+){0,12}?",
-                "[ \\t]+[\"']?(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U)[\"', \\t=]*",
+                "[ \\t]+(?:a[0-9]+=)?[\"']?(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U)[\"', \\t=]*(?:a[0-9]+=)?",
                 "['\"]?[^\\s:'\"]+:",
-                "|ldap[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-w[ \\t]+",
-                "|(?:(?:un)?zip|sqlcmd|ipmitool|bcp|mosquitto_[a-z]+)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-P[ \\t]+",
+                "|ldap[a-z]+", arguments!(), "-w", value!("+"),
+                "|(?:(?:un)?zip|sqlcmd|ipmitool|bcp|rcon|mosquitto_[a-z]+)", arguments!(), "-P", value!("+"),
                 "|lftp(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-u[ \\t]+[^\\s,]+,",
                 "|htpasswd(?:[ \\t]+-[^\\s]+){0,8}?[ \\t]+",
                 "(?:-[a-zA-Z]*(?:n[a-zA-Z]*b|b[a-zA-Z]*n)[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+",
                 "|-[a-zA-Z]*b[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+[ \\t]+[^\\s]+)[ \\t]+",
                 "|from-literal[= \\t]['\"]?[^\\s=]+=",
-                "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:-pass(?:in|out)?[ \\t]+pass:|-k[ \\t]+)",
-                "|user(?:add|mod)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]+",
-                "|(?:smbclient|rpcclient|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%",
-                "|snmp[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-[AX][ \\t]+)",
+                "|openssl", arguments!(), "(?:-pass(?:in|out)?[ \\t]+pass:|-k[ \\t]+)",
+                "|user(?:add|mod)", arguments!(), "-p", value!("+"),
+                "|(?:smbclient|rpcclient|winexe|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+['\"]?[^\\s%]+%",
+                "|slappasswd", arguments!(), "-s", value!("+"),
+                "|addprinc", arguments!(), "-pw", value!("+"),
+                "|snmp[a-z]+", arguments!(), "-[AX]", value!("+"), ")",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
         )
@@ -74,6 +98,21 @@ pub(super) const COMMANDS: &[Rule] = &[
             "mysqldump -u root -p[REDACTED] shop | sshpass -p [REDACTED] ssh db",
         ),
         spares: "mkdir -p /srv/mysql && docker run -p 80:80 -u 1000:1000 web",
+    },
+    Rule {
+        id: "second-password",
+        literals: &["snmp"],
+        shape: token(
+            Before::NoWord,
+            concat!("snmp[a-z]+", arguments!(), "-[AX]", value!("+"), "[^\\s|;&]+", arguments!(), "-[AX]", value!("+")),
+            "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
+        )
+        .all(),
+        changes: (
+            "snmpwalk -v3 -u bob -A [REDACTED] -X hunter22 host",
+            "snmpwalk -v3 -u bob -A [REDACTED] -X [REDACTED] host",
+        ),
+        spares: "snmpwalk -v3 -u bob -A [REDACTED] host",
     },
     Rule {
         id: "tool-argument",
@@ -98,6 +137,14 @@ pub(super) const COMMANDS: &[Rule] = &[
             "stats auth ",
             "+login ",
             "sv_setsteamaccount",
+            "net user ",
+            "net use ",
+            "xfreerdp",
+            "wfreerdp",
+            "sdl-freerdp",
+            "schtasks",
+            "wpa_passphrase ",
+            "consul",
         ],
         shape: token(
             Before::NoWord,
@@ -110,6 +157,12 @@ pub(super) const COMMANDS: &[Rule] = &[
                 "|alias set [^\\s]+ [^\\s]+://[^\\s]+ [^\\s]+ |db2 connect to [^\\s]+ user [^\\s]+ using |nuget push(?:[ \\t]+[^\\s|;&]+){0,6}?[ \\t]+-k[ \\t]+",
                 "|cargo login |radtest [^\\s]+ |(?i:convertto-securestring)[ \\t]+(?:-String[ \\t]+)?|stats auth [^\\s:]+:|\\+login [^\\s]+ ",
                 "|sv_setsteamaccount[ \\t]+",
+                "|net user (?:/[a-z]+[ \\t]+)?[^\\s/]+[ \\t]+",
+                "|net use (?:[A-Za-z*]:?[ \\t]+)?\\\\\\\\[^\\s]+[ \\t]+(?:/user:[^\\s]+[ \\t]+)?",
+                "|(?:[xw]|sdl-)freerdp[0-9]?(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+/p:",
+                "|schtasks(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+/rp[ \\t]+",
+                "|wpa_passphrase [^\\s]+[ \\t]+",
+                "|consul(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-encrypt[= \\t]",
                 "|on[ \\t]+>)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
@@ -144,6 +197,9 @@ pub(super) const COMMANDS: &[Rule] = &[
             "passwd --stdin",
             "--with-token",
             "sudo -s",
+            "sudo -h -s",
+            "sudo -k -s",
+            "sudo -n -s",
             "kinit",
         ],
         shape: Shape::Piped,

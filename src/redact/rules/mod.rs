@@ -6,6 +6,7 @@ pub(super) mod prefix;
 mod protocols;
 pub(super) mod rule;
 pub(super) mod shape;
+pub(super) mod sql;
 pub(super) mod table;
 pub(super) mod url;
 pub(super) mod vendor;

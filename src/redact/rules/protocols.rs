@@ -29,6 +29,21 @@ pub(super) const PROTOCOLS: &[Rule] = &[
         spares: "250-AUTH PLAIN LOGIN CRAM-MD5, a1 LOGIN bob failed",
     },
     Rule {
+        id: "radius-login",
+        literals: &["login incorrect", "login ok"],
+        shape: token(
+            Before::Any,
+            "Login (?:incorrect|OK)(?: \\([^)]{0,256}\\))?: \\[[^\\s/\\]]+/",
+            "[^<\\[\\]\\s][^\\]]*",
+        )
+        .all(),
+        changes: (
+            "Login incorrect (mschap: x): [bob/hunter 2] (from client ap port 0)",
+            "Login incorrect (mschap: x): [bob/[REDACTED]] (from client ap port 0)",
+        ),
+        spares: "Login OK: [bob/<via Auth-Type = EAP>] (from client ap port 0)",
+    },
+    Rule {
         id: "password-file",
         literals: &[
             ":5432:", ":5433:", ":6432:", ":*:*:", "\" * \"", "]:25 ", "]:465 ", "]:587 ",

@@ -37,6 +37,10 @@ pub(in crate::redact) enum Shape {
     Url(Writing),
     /// The literal is the start of a token in the list of vendors.
     Vendor,
+    /// The literal precedes the rows of an `INSERT`, whose columns name the values.
+    Rows,
+    /// The literal precedes the condition of an `UPDATE`, which names the value.
+    Condition,
     /// The literal is inside the secret, with at least these numbers of bytes of a token before and after it.
     Inside(usize, usize),
 }
@@ -162,6 +166,14 @@ impl Rule {
             Shape::Piped => (
                 "the user or `echo` before the pipe",
                 "the text between `:` or `echo` and the pipe before the literal",
+            ),
+            Shape::Rows => (
+                "the columns before the literal and the other values",
+                "the texts in the columns of secrets, and beside the name of one",
+            ),
+            Shape::Condition => (
+                "the condition, which compares `key` or `name` with the name of a secret",
+                "the text before the literal",
             ),
             Shape::Url(Writing::Plain) => (
                 "scheme and user",

@@ -120,6 +120,34 @@ pub(super) fn is_not_sentence(secret: &[u8]) -> bool {
     !is_mask && is_not_follower(word.unwrap_or_default())
 }
 
+/// The same, except words for ways to authorize.
+pub(super) fn is_authorization(secret: &[u8]) -> bool {
+    const WAYS: [&[u8]; 12] = [
+        b"rbac",
+        b"abac",
+        b"webhook",
+        b"node",
+        b"oidc",
+        b"oauth2",
+        b"ldap",
+        b"saml",
+        b"x509",
+        b"kerberos",
+        b"optional",
+        b"simple",
+    ];
+    is_not_sentence(secret) && !WAYS.iter().any(|way| way.eq_ignore_ascii_case(secret))
+}
+
+/// A match that is not a revision of Alembic in quotes: `revision identified by 'fe7656c21eaa'`.
+pub(super) fn is_not_revision(secret: &[u8]) -> bool {
+    const DIGITS: usize = 12;
+    let digits = secret
+        .iter()
+        .filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    digits.count() != DIGITS || secret.len() != DIGITS + 2
+}
+
 /// A match that is not a word of prose, for sentences such as `password is`.
 pub(super) fn is_not_word(secret: &[u8]) -> bool {
     !prose::is_ordinary_word(secret) && is_random(secret)

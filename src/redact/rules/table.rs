@@ -112,6 +112,7 @@ const NAMES: &[Rule] = &[
             "secret id",
             "secretid",
             "rootpass",
+            "authtok",
             "_pw",
             "_pat",
             "dbpw",
@@ -240,6 +241,26 @@ const PLACES: &[Rule] = &[
         spares: "your password is incorrect, the password was changed to comply",
     },
     Rule {
+        id: "sql-rows",
+        literals: &["values (", "values("],
+        shape: Shape::Rows,
+        changes: (
+            "INSERT INTO users (name, password) VALUES ('bob', 'hunter 2')",
+            "INSERT INTO users (name, password) VALUES ('bob', '[REDACTED]')",
+        ),
+        spares: "INSERT INTO users (name, password) VALUES (?, NULL)",
+    },
+    Rule {
+        id: "sql-condition",
+        literals: &["where "],
+        shape: Shape::Condition,
+        changes: (
+            "UPDATE settings SET value = 'hunter 2' WHERE key = 'smtp_password'",
+            "UPDATE settings SET value = '[REDACTED]' WHERE key = 'smtp_password'",
+        ),
+        spares: "UPDATE settings SET value = 'dark' WHERE key = 'theme'",
+    },
+    Rule {
         id: "sql-password",
         literals: &["identified", "password('", "password(\""],
         shape: token(
@@ -250,7 +271,7 @@ const PLACES: &[Rule] = &[
             ),
             "'[^']+'?|\"[^\"]+\"?",
         )
-        .all(),
+        .only(shape::is_not_revision),
         changes: (
             "CREATE USER bob IDENTIFIED BY 'hunter 2' REQUIRE SSL",
             "CREATE USER bob IDENTIFIED BY [REDACTED] REQUIRE SSL",
@@ -268,7 +289,7 @@ const PLACES: &[Rule] = &[
             ),
             "[A-Z][A-Za-z-]{1,24}[ \\t]+[^\\s\"'\\\\,;\\[\\]]+|[^\\s\"'\\\\,;\\[\\]]+",
         )
-        .only(shape::is_not_sentence),
+        .only(shape::is_authorization),
         changes: (
             "> Authorization: token hunter",
             "> Authorization: token [REDACTED]",

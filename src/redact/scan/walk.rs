@@ -15,6 +15,7 @@ use crate::redact::rules::rule::Token;
 use crate::redact::rules::shape;
 use crate::redact::rules::shape::TokenRun;
 use crate::redact::rules::shape::WordStart;
+use crate::redact::rules::sql;
 use crate::redact::rules::url;
 use crate::redact::rules::url::Ahead;
 use crate::redact::rules::url::Writing;
@@ -35,6 +36,8 @@ pub(super) enum RuleMatcher {
     PrivateKey,
     Userinfo,
     Piped,
+    Rows,
+    Condition,
     Url(Writing),
     Vendor,
     Inside(usize, usize),
@@ -60,6 +63,8 @@ impl Compiled {
             Shape::PrivateKey => RuleMatcher::PrivateKey,
             Shape::Userinfo => RuleMatcher::Userinfo,
             Shape::Piped => RuleMatcher::Piped,
+            Shape::Rows => RuleMatcher::Rows,
+            Shape::Condition => RuleMatcher::Condition,
             Shape::Url(writing) => RuleMatcher::Url(writing),
             Shape::Vendor => RuleMatcher::Vendor,
             Shape::Inside(before, after) => RuleMatcher::Inside(before, after),
@@ -157,6 +162,11 @@ impl<'a> TextWalk<'a> {
             RuleMatcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
             RuleMatcher::Userinfo => bare(shape::password_before(text, start, &mut self.words)),
             RuleMatcher::Piped => bare(shape::password_piped(text, start, &mut self.words)),
+            RuleMatcher::Rows => {
+                reach.close(rows(rule, text, &literal, &mut self.edits));
+                None
+            }
+            RuleMatcher::Condition => bare(sql::before_condition(text, &literal)),
             RuleMatcher::Url(writing) => {
                 bare(url::password(text, literal, *writing, &mut self.addresses))
             }
@@ -180,6 +190,8 @@ impl<'a> TextWalk<'a> {
                 RuleMatcher::Token(_)
                 | RuleMatcher::Userinfo
                 | RuleMatcher::Piped
+                | RuleMatcher::Rows
+                | RuleMatcher::Condition
                 | RuleMatcher::Url(_)
                 | RuleMatcher::Vendor
                 | RuleMatcher::Inside(..) => {
@@ -198,11 +210,22 @@ impl RuleMatcher {
             Self::Name(_) => names::may_end(text, literal.end),
             Self::Token(token) => token.token.before.allows(text, literal.start),
             Self::Vendor => shape::is_boundary(text, literal.start, shape::is_word_byte),
-            Self::PrivateKey | Self::Userinfo | Self::Piped | Self::Url(_) | Self::Inside(..) => {
-                true
-            }
+            Self::PrivateKey
+            | Self::Userinfo
+            | Self::Piped
+            | Self::Rows
+            | Self::Condition
+            | Self::Url(_)
+            | Self::Inside(..) => true,
         }
     }
+}
+
+/// Adds the secrets in the rows of an `INSERT`, and returns the end of what was read.
+fn rows(rule: usize, text: &[u8], literal: &Range<usize>, edits: &mut Vec<Edit>) -> usize {
+    let (secrets, end) = sql::in_rows(text, literal);
+    edits.extend(secrets.into_iter().map(|range| Edit::bare(rule, range)));
+    end
 }
 
 fn bare(range: Option<Range<usize>>) -> Option<(Range<usize>, MaskForm)> {

@@ -246,6 +246,7 @@ const NO_VALUES: &[&str] = &[
     "<redacted>",
     "(redacted)",
     "[filtered]",
+    "[hidden]",
 ];
 
 /// Whether `value` is an ordinary word: letters in lower or title case, perhaps with punctuation around them. It may contain one
@@ -396,6 +397,7 @@ pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
     }
     let bare = value.trim_ascii_end();
     let bare = bare.strip_suffix(b",").unwrap_or(bare);
+    let bare = bare.strip_suffix(b".").unwrap_or(bare);
     bare.iter().all(|&byte| byte == b'*')
         || NO_VALUES
             .iter()

@@ -86,6 +86,13 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
 /// known.
 pub(super) fn said_by(tag: &[u8], message: &[u8], bytes: Option<ByteSet>) -> Option<Level> {
     let name = tag.split(|byte| matches!(byte, b'[' | b':')).next()?;
+    let is_other = MAINTAINER_TOOLS
+        .iter()
+        .chain(&["kernel", ""])
+        .any(|tool| tool.as_bytes() == name);
+    if is_other {
+        return None;
+    }
     let may_name = bytes.is_none_or(|bytes| may_say!(bytes, b" failed: "));
     // `sudo:    ann : 3 incorrect password attempts ; TTY=pts/0 ; ...`
     let is_denied =
@@ -94,12 +101,7 @@ pub(super) fn said_by(tag: &[u8], message: &[u8], bytes: Option<ByteSet>) -> Opt
         || may_name && names_failure(message)
         || system_errors::is_at_end(message)
         || is_denied();
-    // Last, because few lines are failures.
-    let is_other = || {
-        let mut others = MAINTAINER_TOOLS.iter().chain(&["kernel", ""]);
-        others.any(|tool| tool.as_bytes() == name)
-    };
-    (is_failure && !is_other()).then(|| unless_ignored(message))
+    is_failure.then(|| unless_ignored(message))
 }
 
 /// The level of a failure, which is lower if the program says that it does not matter: `Failed to x, ignoring: y`.

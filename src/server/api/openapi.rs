@@ -3,9 +3,10 @@
 use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
-use crate::server::foreign::description;
+
 use crate::server::http::encoding::ContentEncoding;
 use crate::server::http::error::ApiError;
+use crate::server::http::foreign_description;
 use crate::server::http::request::ApiRequest;
 use crate::server::options::ServerOptions;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ fn described(options: &ServerOptions) -> Vec<u8> {
             schema["maximum"] = json!(options.limit_max);
         }
     }
-    description::add_to(&mut document, &options.foreign_apis);
+    foreign_description::add_to(&mut document, &options.foreign_apis);
     serde_json::to_vec_pretty(&document).unwrap_or_else(|_| DESCRIPTION.to_vec())
 }
 

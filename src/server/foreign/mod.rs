@@ -1,6 +1,5 @@
 //! The read APIs of other systems, as their clients expect them. `format-spec/foreign.md` describes them.
 
-pub(in crate::server) mod description;
 pub(in crate::server) mod e2b;
 mod follow;
 mod machine;

@@ -47,18 +47,18 @@ pub(crate) struct Selection {
 pub(crate) fn selection(rng: &mut Rng) -> Selection {
     let mut text = "source=~\".+\"".to_owned();
     let mut tests: Vec<LineTest> = Vec::new();
-    let (more, test) = labels(rng);
+    let (more, is_so) = labels(rng);
     text.push_str(more);
-    tests.push(test);
+    tests.push(is_so);
     if rng.chance(3) {
         text.push_str(", level=\"error\"");
         tests.push(Box::new(|line| line.level == Level::Error));
     }
     let mut text = format!("{{{text}}}");
     for _ in 0..rng.below(3) {
-        let (more, test) = filter(rng);
+        let (more, is_so) = filter(rng);
         text.push_str(more);
-        tests.push(test);
+        tests.push(is_so);
     }
     Selection {
         text,

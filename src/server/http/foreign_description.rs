@@ -1,11 +1,11 @@
-//! The description of these APIs for programs (`OpenAPI` 3.1): of those that a server has switched on.
+//! The description of the APIs of other systems for programs (`OpenAPI` 3.1): of those that a server has switched on.
 
 use crate::server::http::foreign_call::ForeignApi;
 use crate::server::http::route::{self, Endpoint};
 use serde_json::{Map, Value};
 use warp::http::Method;
 
-static DESCRIPTION: &str = include_str!("openapi.json");
+static DESCRIPTION: &str = include_str!("foreign_description.json");
 
 /// Adds the paths that a server with these APIs has, and what they refer to, to the description of the native API.
 pub(in crate::server) fn add_to(document: &mut Value, apis: &[ForeignApi]) {

@@ -65,21 +65,21 @@ impl DirectoryScan {
 
     /// `options` selects the subdirectories; without options none are scanned.
     fn directory(&mut self, path: &Path, options: Option<&JournalOptions>, list: &mut List) {
-        let names = match settled_names(path, list) {
-            Ok(names) => names,
+        let listing = match settled(path, list) {
+            Ok(listing) => listing,
             Err(error) => {
                 self.refused(path, "list the directory", error);
                 return;
             }
         };
         self.directories.push(path.to_owned());
-        for file_name in names {
+        for (file_name, state) in listing {
             let path = path.join(&file_name);
             let Some(text) = file_name.to_str() else {
                 continue;
             };
-            if let Some(name) = FileName::parse(text) {
-                self.file(&path, name);
+            if let Some(state) = state {
+                self.found(&path, FileName::parse_any(&path), state);
             } else if let Some(options) = options
                 && options.namespaces.take_directory(text)
             {
@@ -89,20 +89,27 @@ impl DirectoryScan {
     }
 
     fn file(&mut self, path: &Path, name: FileName) {
+        self.found(path, name, state_of(path));
+    }
+
+    fn found(&mut self, path: &Path, name: FileName, state: FileState) {
         if self.found.len() >= FILES_MAX {
             let what = format!("more than {FILES_MAX} files");
             self.problem(path, Error::Unsupported { what });
             return;
         }
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => self.found.push(FoundFile {
+        match state {
+            Ok(Some(inode)) => self.found.push(FoundFile {
                 path: path.to_owned(),
                 name,
-                inode: (metadata.dev(), metadata.ino()),
+                inode,
                 directory: directory_name(path),
             }),
-            Ok(_) => {}
-            Err(error) => self.refused(path, "look at the file", error),
+            Ok(None) => {}
+            Err(number) => {
+                let error = io::Error::from_raw_os_error(number);
+                self.refused(path, "look at the file", error);
+            }
         }
     }
 
@@ -131,11 +138,36 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<OsString>> {
     Ok(entries.flatten().map(|entry| entry.file_name()).collect())
 }
 
-/// The names in a directory. A listing may miss a file that is renamed meanwhile, so a directory that has just
-/// changed is listed until two listings agree.
-fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
+/// Device and inode of a file, `None` for what is no file; or the number of the error, by which two states are compared.
+type FileState = Result<Option<(u64, u64)>, i32>;
+
+fn state_of(path: &Path) -> FileState {
+    let metadata = std::fs::metadata(path);
+    // only a path that the system was not asked about has none
+    let metadata = metadata.map_err(|error| error.raw_os_error().unwrap_or_default())?;
+    let inode = (metadata.dev(), metadata.ino());
+    Ok(metadata.is_file().then_some(inode))
+}
+
+/// The names in a directory in their order, with the state of those that journals have.
+type Listing = Vec<(OsString, Option<FileState>)>;
+
+fn listed(path: &Path, list: &mut List) -> io::Result<Listing> {
+    let mut names = list(path)?;
+    names.sort();
+    let with_state = |name: OsString| {
+        let is_journal = name.to_str().and_then(FileName::parse).is_some();
+        let state = is_journal.then(|| state_of(&path.join(&name)));
+        (name, state)
+    };
+    Ok(names.into_iter().map(with_state).collect())
+}
+
+/// What a directory contains. A listing may miss a file that is renamed meanwhile, and after it another file may have the name of one
+/// that was renamed since. So a directory that has just changed is listed until two listings agree, also on the files that have the names.
+fn settled(path: &Path, list: &mut List) -> io::Result<Listing> {
     let mut before = changed_at(path);
-    let mut names = sorted(list(path)?);
+    let mut listing = listed(path, list)?;
     for _ in 1..LISTINGS_MAX {
         let after = changed_at(path);
         let is_settled = before == after && after.is_some_and(is_past);
@@ -143,13 +175,13 @@ fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
             break;
         }
         before = after;
-        let again = sorted(list(path)?);
-        if again == names {
+        let again = listed(path, list)?;
+        if again == listing {
             break;
         }
-        names = again;
+        listing = again;
     }
-    Ok(names)
+    Ok(listing)
 }
 
 /// Maximum number of listings of a directory whose files are renamed faster than it is listed; it is scanned again
@@ -157,11 +189,6 @@ fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
 const LISTINGS_MAX: usize = 5;
 /// Timestamps of files come from a clock that ticks this often at the slowest.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
-
-fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
-    names.sort();
-    names
-}
 
 fn changed_at(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).ok()?.modified().ok()

@@ -372,22 +372,23 @@ struct Followed {
     highest: u64,
 }
 
-/// Follows a journal until `child` has ended and nothing new arrives, with a pause between two reads.
+/// Follows a journal until `child` has ended and nothing new arrives for as long as it takes until a gap is reported, with a pause between
+/// two reads.
 fn follow(
     journal: &mut Journal,
     child: &mut std::process::Child,
     pause: std::time::Duration,
 ) -> Followed {
     let mut followed = Followed::default();
-    let mut idle = 0;
-    while idle < 3 {
+    let mut news = std::time::Instant::now();
+    while news.elapsed() < std::time::Duration::from_secs(2) {
         let ended = child.try_wait().unwrap().is_some();
         let before = followed.entries + followed.missing;
         while let Some(event) = journal.next() {
             note(&mut followed, &event);
         }
-        if ended && followed.entries + followed.missing == before {
-            idle += 1;
+        if !ended || followed.entries + followed.missing != before {
+            news = std::time::Instant::now();
         }
         std::thread::sleep(pause);
         journal.wait(std::time::Duration::from_millis(50));
@@ -423,7 +424,23 @@ fn storm(conf: &str, lines: u64, pause_ms: u64) -> Option<Followed> {
     let pause = std::time::Duration::from_millis(pause_ms);
     let followed = follow(&mut journal, &mut child, pause);
     assert_eq!(followed.torn, 0);
-    assert!(followed.lines.is_sorted(), "out of order");
+    let turned = followed
+        .lines
+        .windows(2)
+        .position(|pair| pair[0] >= pair[1]);
+    if let Some(at) = turned {
+        let around = &followed.lines[at.saturating_sub(3)..(at + 6).min(followed.lines.len())];
+        let again = followed.lines.len()
+            - followed
+                .lines
+                .iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len();
+        panic!(
+            "out of order: {around:?} at {at}, {again} twice; {} entries and {} missing of {}",
+            followed.entries, followed.missing, followed.highest
+        );
+    }
     assert_eq!(
         followed.entries + followed.missing,
         followed.highest,

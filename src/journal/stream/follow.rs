@@ -151,7 +151,7 @@ impl Journal {
 
     /// Reads the counts of entries: of all files if a notice named one of them, otherwise of those that are likely to
     /// have grown.
-    fn refresh_members(&mut self, all: bool) -> bool {
+    pub(super) fn refresh_members(&mut self, all: bool) -> bool {
         self.looks += 1;
         let all = all || self.looks.is_multiple_of(LOOKED_AT_EVERY);
         let mut likely = LOOKED_AT_ALWAYS;
@@ -675,6 +675,42 @@ mod tests {
             }
         }
         gone
+    }
+
+    #[test]
+    fn what_a_file_grew_by_before_its_rotation_comes_before_the_next_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut directory = Directory {
+            path: folder.path().to_owned(),
+            active: (0, GROWTH),
+            hidden: Arc::default(),
+            stale: Arc::default(),
+        };
+        directory.write();
+        let mut list = directory.list();
+        let options = JournalOptions {
+            directories: vec![directory.path.clone()],
+            ..JournalOptions::default()
+        };
+        let rotates = Arc::new(Mutex::new(false));
+        let asked = Arc::clone(&rotates);
+        // files are looked at before the directory is listed, and journald writes in between
+        let listing = move |path: &Path| {
+            if std::mem::take(&mut *asked.lock().unwrap()) {
+                directory.rotate(0);
+            }
+            list(path)
+        };
+        let mut journal = Journal::open_listed(options, Box::new(listing));
+        let mut seqnums = Vec::new();
+        journal.refresh();
+        drain(&mut journal, &mut seqnums);
+        assert_eq!(seqnums, (1..=GROWTH).collect::<Vec<_>>());
+        *rotates.lock().unwrap() = true;
+        journal.last_scan = None;
+        journal.refresh();
+        drain(&mut journal, &mut seqnums);
+        assert_eq!(seqnums, (1..=ENTRIES + GROWTH).collect::<Vec<_>>());
     }
 
     proptest! {

@@ -452,15 +452,16 @@ impl Journal {
         })
     }
 
-    /// Lists the directories if numbers are missing before the next entry, because no listing may have found their
-    /// file yet. One listing is enough for all entries that existed before it.
+    /// Looks for the numbers that are missing before the next entry: no listing may have found their file yet, or the file may have grown
+    /// since it was last looked at, before the file of the next entry was begun. One listing is enough for all entries that existed
+    /// before it.
     fn look_for_skipped(&mut self) {
         self.turn(Direction::Forward);
         self.pass_emitted();
         let Some(member) = self.order.last().and_then(|last| self.members.get(*last)) else {
             return;
         };
-        if member.seen_round < self.round || !self.matches.is_empty() {
+        if !self.matches.is_empty() {
             return;
         }
         let ledger = self.ledgers.get(member.ledger);
@@ -469,8 +470,15 @@ impl Journal {
             .is_some_and(|((_, ledger), candidate)| {
                 ledger.skips_to(&candidate.cursor, member.of_system())
             });
-        if skips {
+        if !skips {
+            return;
+        }
+        if member.seen_round >= self.round {
             self.scan();
+        }
+        // a journal that is not followed has the entries that it had when it was opened
+        if self.watched {
+            self.refresh_members(true);
         }
     }
 

@@ -150,9 +150,9 @@ fn state_of(path: &Path) -> FileState {
 }
 
 /// The names in a directory in their order, with the state of those that journals have.
-type Listing = Vec<(OsString, Option<FileState>)>;
+type JournalNames = Vec<(OsString, Option<FileState>)>;
 
-fn listed(path: &Path, list: &mut List) -> io::Result<Listing> {
+fn listed(path: &Path, list: &mut List) -> io::Result<JournalNames> {
     let mut names = list(path)?;
     names.sort();
     let with_state = |name: OsString| {
@@ -165,7 +165,7 @@ fn listed(path: &Path, list: &mut List) -> io::Result<Listing> {
 
 /// What a directory contains. A listing may miss a file that is renamed meanwhile, and after it another file may have the name of one
 /// that was renamed since. So a directory that has just changed is listed until two listings agree, also on the files that have the names.
-fn settled(path: &Path, list: &mut List) -> io::Result<Listing> {
+fn settled(path: &Path, list: &mut List) -> io::Result<JournalNames> {
     let mut before = changed_at(path);
     let mut listing = listed(path, list)?;
     for _ in 1..LISTINGS_MAX {

@@ -247,8 +247,8 @@ impl LineEvent {
         let is_first_sign = !is_serious && line.starts_with(b"CallStack (");
         // the modules that led to one that Node did not find
         let is_module = self.level == Some(Level::Error) && line.starts_with(b"- /");
-        let is_timed = self.level == Some(Level::Error) && is_timed_frame(line, bytes);
-        if (is_frame(line, bytes) || is_module || is_timed) && !is_first_sign {
+        let is_timed = || self.level == Some(Level::Error) && is_timed_frame(line, bytes);
+        if (is_frame(line, bytes) || is_module || is_timed()) && !is_first_sign {
             return true;
         }
         if self.is_headed && is_serious && stated.is_none() && is_property(line) {
@@ -393,6 +393,7 @@ impl EventKind {
 }
 
 /// The text after the time of a line and a blank.
+#[inline]
 fn after_time(line: &[u8], head: LineHead) -> Option<&[u8]> {
     let LineHead::Time(end @ 1..) = head else {
         return None;

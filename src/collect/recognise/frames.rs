@@ -291,13 +291,20 @@ pub(super) fn is_detail(line: &[u8], bytes: Option<ByteSet>) -> bool {
 
 /// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
 pub(super) fn is_timed_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
-    if !bytes.is_none_or(|bytes| may_say!(bytes, b"    at ")) {
+    let is_time = |byte: &u8| {
+        matches!(
+            byte,
+            b'0'..=b'9' | b'-' | b':' | b'.' | b',' | b' ' | b'T' | b'Z' | b'+' | b'[' | b']'
+        )
+    };
+    let is_likely =
+        line.first().is_some_and(is_time) && bytes.is_none_or(|bytes| may_say!(bytes, b"    at "));
+    if !is_likely {
         return false;
     }
     let Some(at) = words::find(line, needle!(b"    at ")).filter(|&at| at < 64) else {
         return false;
     };
-    let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);
     let before = line.get(..at).unwrap_or_default();
     // the devcontainer CLI: `[1234 ms]     at main (/app/main.js:3:5)`
     let before = before.strip_suffix(b" ms] ").unwrap_or(before);

@@ -290,7 +290,9 @@ fn length_of_head(text: &[u8]) -> Option<usize> {
     if let Some(length) = stamp::length(start) {
         return Some(skipped + length);
     }
-    let (word, rest) = words::split_once(start, b' ')?;
+    // words that are no level are most often not in capitals
+    let is_likely = matches!(start, [b'A'..=b'Z', b'A'..=b'Z', ..]);
+    let (word, rest) = is_likely.then(|| words::split_once(start, b' '))??;
     let is_level = words::is_capitals(word) && level_names::named(word).is_some();
     let length = stamp::length(rest).filter(|_| is_level)?;
     Some(skipped + word.len() + 1 + length)

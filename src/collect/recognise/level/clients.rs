@@ -11,9 +11,9 @@ pub(super) fn linter(text: &[u8]) -> Option<Level> {
         return Some(Level::Warn);
     }
     if let Some(rest) = text.strip_prefix("\u{2716} ".as_bytes()) {
-        let has_problems =
-            words::find(rest, b" problem").is_some_and(|at| at < 8) && !rest.starts_with(b"0 ");
-        let has_errors = words::find(rest, b"(0 errors").is_none();
+        let has_problems = words::find(rest, needle!(b" problem")).is_some_and(|at| at < 8)
+            && !rest.starts_with(b"0 ");
+        let has_errors = words::find(rest, needle!(b"(0 errors")).is_none();
         let level = if has_errors {
             Level::Error
         } else {
@@ -104,6 +104,8 @@ pub(super) fn exit_code(text: &[u8]) -> Option<Level> {
         Needle::new(b" failed with exit code "),
         Needle::new(b" exited with "),
     ];
+    // part of each mark, and in few other lines
+    words::find(text, needle!(b" exit"))?;
     let (at, length) = MARKS
         .iter()
         .find_map(|mark| Some((mark.find(text)?, mark.length())))?;

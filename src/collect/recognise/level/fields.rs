@@ -27,22 +27,36 @@ pub(crate) struct FieldList<'a> {
 }
 
 /// The bit of a name in upper or lower case. Several names share one.
+#[inline]
 fn name_bit(name: &[u8]) -> u64 {
     let first = name.first().map_or(0, |first| usize::from(first & 0x1f));
     1 << ((first + 5 * name.len()) & 63)
 }
 
 impl<'a> FieldList<'a> {
+    /// Whether the line has no field.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// The value of a field of the outer object.
+    #[inline]
     pub(crate) fn get(&self, name: &[u8]) -> Option<FieldValue<'a>> {
         self.inner(b"", name)
     }
 
     /// The value of the field `name` in the object that `outer` holds.
+    #[inline]
     pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<FieldValue<'a>> {
         if self.names & name_bit(name) == 0 {
             return None;
         }
+        self.search(outer, name)
+    }
+
+    /// The same, apart from the names that no field has: a call for each of them showed in profiles.
+    #[inline(never)]
+    fn search(&self, outer: &[u8], name: &[u8]) -> Option<FieldValue<'a>> {
         self.fields
             .iter()
             .find(|(within, known, _)| known.eq_ignore_ascii_case(name) && *within == outer)

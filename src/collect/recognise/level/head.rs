@@ -10,7 +10,7 @@ use super::head_word::{
 use crate::collect::recognise::bytes::{ByteSet, may_say};
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
-use crate::collect::recognise::words::{self, WordSet, is_capitals, is_number, split_once};
+use crate::collect::recognise::words::{self, WordSet, is_capitals, is_number, needle, split_once};
 use crate::record::Level;
 
 /// Maximum number of words in a head before its level: date, time, zone, host, process, thread and separators.
@@ -580,7 +580,7 @@ fn is_host(next: HeadWord<'_>) -> bool {
     let has_level = next.has(OPEN) && next.text.ends_with(b"):");
     is_tag(next.text)
         || next.has(DOT) && with_facility(next.text).is_some()
-        || has_level && words::contains(next.text, b"](")
+        || has_level && words::contains(next.text, needle!(b"]("))
 }
 
 fn is_stamp_word(word: HeadWord<'_>) -> bool {

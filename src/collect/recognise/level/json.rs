@@ -66,6 +66,10 @@ const NUMBER_FIELDS: &[&str] = &[
 
 /// The level that the fields of a JSON line state.
 pub(crate) fn stated(fields: &FieldList<'_>) -> Option<FoundField> {
+    // `{name}` of a template
+    if fields.is_empty() {
+        return None;
+    }
     in_words(fields)
         .or_else(|| in_inner(fields))
         .or_else(|| in_tags(fields))

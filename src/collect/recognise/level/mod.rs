@@ -75,8 +75,9 @@ pub(crate) fn stated(
     let likely = bytes.map(LikelyForms::of);
     let likely = likely.as_ref();
     in_line(&text, likely, rules).or_else(|| {
-        let (program, said) = text.after_head()?;
-        let of_program = || tools::said_by(program, said, likely.map(|likely| likely.bytes));
+        let bytes = likely.map(|likely| likely.bytes);
+        let (program, said) = text.after_head(bytes)?;
+        let of_program = || tools::said_by(program, said, bytes);
         in_line(&StampedText::new(said), likely, rules)
             .or_else(|| of_program().filter(|_| rules.has(Rule::Tool)))
     })
@@ -145,9 +146,11 @@ impl<'a> StampedText<'a> {
     }
 
     /// The tag of a syslog line, and the text after a time, or after time, host and tag, in the program's own form.
-    fn after_head(&self) -> Option<(&'a [u8], &'a [u8])> {
+    /// The bytes of the line may be known.
+    fn after_head(&self, bytes: Option<ByteSet>) -> Option<(&'a [u8], &'a [u8])> {
         let Some(stamp) = self.after_stamp() else {
-            return after_process(self.whole);
+            let may_have_tag = bytes.is_none_or(|bytes| may_say!(bytes, b"]: "));
+            return may_have_tag.then(|| after_process(self.whole))?;
         };
         let after = self.whole.get(stamp..)?;
         let mut words = after.splitn(3, |&byte| byte == b' ');

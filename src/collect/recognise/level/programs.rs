@@ -211,7 +211,8 @@ pub(super) fn language_warning(text: &[u8]) -> Option<Level> {
     let is_name = name.first().is_some_and(u8::is_ascii_uppercase);
     let is_head = head.is_empty()
         || head.ends_with(b":")
-        || (words::contains(head, b"(node:") && (head.ends_with(b")") || head.ends_with(b"]")));
+        || (words::contains(head, needle!(b"(node:"))
+            && (head.ends_with(b")") || head.ends_with(b"]")));
     (is_name && is_head).then_some(Level::Warn)
 }
 

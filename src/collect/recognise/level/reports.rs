@@ -1,7 +1,7 @@
 //! Reports of programs that name no level in a form of their own, by the text that they begin with and a text further on.
 //! [`forms`](super::forms) lists their kinds.
 
-use crate::collect::recognise::words::{self, is_number, split_once};
+use crate::collect::recognise::words::{Needle, is_number, split_once};
 use crate::record::Level;
 
 /// One report.
@@ -9,14 +9,14 @@ use crate::record::Level;
 pub(super) struct Report {
     start: &'static [u8],
     /// A text after the start; empty for any.
-    has: &'static [u8],
+    has: Needle<'static>,
     level: Level,
 }
 
 const fn error(start: &'static [u8], has: &'static [u8]) -> Report {
     Report {
         start,
-        has,
+        has: Needle::new(has),
         level: Level::Error,
     }
 }
@@ -24,7 +24,7 @@ const fn error(start: &'static [u8], has: &'static [u8]) -> Report {
 const fn warning(start: &'static [u8], has: &'static [u8]) -> Report {
     Report {
         start,
-        has,
+        has: Needle::new(has),
         level: Level::Warn,
     }
 }
@@ -32,7 +32,7 @@ const fn warning(start: &'static [u8], has: &'static [u8]) -> Report {
 const fn information(start: &'static [u8], has: &'static [u8]) -> Report {
     Report {
         start,
-        has,
+        has: Needle::new(has),
         level: Level::Info,
     }
 }
@@ -122,7 +122,7 @@ impl<const COUNT: usize> ReportTable<COUNT> {
 impl Report {
     fn matches(&self, text: &[u8]) -> bool {
         let after = text.strip_prefix(self.start);
-        after.is_some_and(|after| self.has.is_empty() || words::contains(after, self.has))
+        after.is_some_and(|after| self.has.length() == 0 || self.has.find(after).is_some())
     }
 }
 

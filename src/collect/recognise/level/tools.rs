@@ -150,6 +150,7 @@ fn names_line(message: &[u8]) -> bool {
 fn names_failure(message: &[u8]) -> bool {
     /// Words before the failure.
     const WORDS_MAX: usize = 3;
+    const MARKS: [&[u8]; 2] = [b" failed", b" error"];
     let code = message
         .strip_prefix(b"E")
         .and_then(|rest| split_once(rest, b':'));
@@ -177,10 +178,13 @@ fn names_failure(message: &[u8]) -> bool {
             && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
     };
     // each mark counts where it is for the first time
-    let mut marks = [&b" failed"[..], b" error"].map(Some);
+    let mut marks = MARKS.map(Some);
     memchr::memchr_iter(b':', message).any(|colon| {
-        // what failed may follow the names of components: `net: dns: lookup failed: x`
         let before = message.get(..colon).unwrap_or_default();
+        if !MARKS.iter().any(|mark| before.ends_with(mark)) {
+            return false;
+        }
+        // what failed may follow the names of components: `net: dns: lookup failed: x`
         let before = match memchr::memrchr(b':', before) {
             Some(at) => before.get(at + 1..).unwrap_or_default().trim_ascii_start(),
             None => before,
@@ -389,25 +393,28 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     }
     let tex = text.strip_prefix(b"! ")?;
     let is_tex = tex.first().is_some_and(u8::is_ascii_uppercase)
-        && (tex.ends_with(b".") || words::contains(tex, b" Error: "));
+        && (tex.ends_with(b".") || words::contains(tex, needle!(b" Error: ")));
     is_tex.then_some(Level::Error)
 }
 
 /// Summaries of webpack and yarn, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `YN0000: Failed with errors in 1s 2ms`,
 /// `[vite] (client) Pre-transform error: x`.
 fn is_bundler(text: &[u8]) -> bool {
-    let has = |words: &[u8]| words::find(text, words);
+    let has = |words: Needle<'_>| words.find(text);
     match text.first() {
         Some(b'w') => {
             text.starts_with(b"webpack ")
-                && has(b" compiled with ").is_some()
-                && (has(b" error ").is_some() || has(b" errors ").is_some())
+                && has(needle!(b" compiled with ")).is_some()
+                && (has(needle!(b" error ")).is_some() || has(needle!(b" errors ")).is_some())
         }
-        Some(b'[') => text.starts_with(b"[vite] ") && has(b" error: ").is_some_and(|at| at < 48),
+        Some(b'[') => {
+            text.starts_with(b"[vite] ") && has(needle!(b" error: ")).is_some_and(|at| at < 48)
+        }
         Some(0xe2 | b'Y') => {
-            has(b"YN0000: ").is_some() && has(b"Failed with errors in ").is_some()
-                || has(b"YN0028: ").is_some()
-                || has(b"YN0009: ").is_some() && has(b" couldn't be built successfully").is_some()
+            has(needle!(b"YN0000: ")).is_some() && has(needle!(b"Failed with errors in ")).is_some()
+                || has(needle!(b"YN0028: ")).is_some()
+                || has(needle!(b"YN0009: ")).is_some()
+                    && has(needle!(b" couldn't be built successfully")).is_some()
         }
         _ => false,
     }
@@ -431,7 +438,7 @@ fn is_go_module(text: &[u8]) -> bool {
         .and_then(|rest| split_once(rest, b' '))
         .map(|(module, _)| module);
     let is_module = |module: &[u8]| {
-        words::contains(module, b"@v")
+        words::contains(module, needle!(b"@v"))
             || memchr::memchr(b'/', module).is_some() && memchr::memchr(b'.', module).is_some()
     };
     module.is_some_and(|module| module.ends_with(b":") && is_module(module))
@@ -449,7 +456,8 @@ fn is_packer(text: &[u8]) -> bool {
             && (said.starts_with(b" Error ") || said.starts_with(b" Bad exit status"))
     });
     let is_build = text.starts_with(b"Build '")
-        && (words::contains(text, b"' errored after ") || words::contains(text, b"' errored: "));
+        && (words::contains(text, needle!(b"' errored after "))
+            || words::contains(text, needle!(b"' errored: ")));
     is_step || is_build
 }
 
@@ -458,7 +466,7 @@ fn is_elm(text: &[u8]) -> bool {
     let kind = text
         .strip_prefix(b"-- ")
         .filter(|_| text.ends_with(b".elm"))
-        .and_then(|rest| rest.get(..words::find(rest, b" ----")?));
+        .and_then(|rest| rest.get(..words::find(rest, needle!(b" ----"))?));
     kind.is_some_and(|kind| {
         kind.iter()
             .all(|byte| byte.is_ascii_uppercase() || *byte == b' ')
@@ -483,7 +491,7 @@ fn is_server_check(text: &[u8]) -> bool {
         .and_then(|rest| split_once(rest, b')'));
     let is_system = numbered.is_some_and(|(number, rest)| {
         is_number(number)
-            && words::find(rest, b": AH")
+            && words::find(rest, needle!(b": AH"))
                 .is_some_and(|at| rest.get(at + 2..).is_some_and(is_apache))
     });
     is_nginx || is_syntax || is_system

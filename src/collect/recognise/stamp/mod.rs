@@ -153,7 +153,7 @@ fn in_head(
         {
             return Some((time, start + inside + length));
         }
-        if !may_precede(word, count) {
+        if !may_precede(word, count) || is_process(word) && !may_have_time(after) {
             break;
         }
         rest = after.trim_ascii_start();
@@ -196,8 +196,27 @@ pub(crate) fn whole(text: &[u8], context: &Context) -> Option<Micros> {
 
 /// The offset of the bracket after a level, as in geth's `ERROR[02-17|14:30:15.123]`.
 fn after_level(word: &[u8]) -> Option<usize> {
-    let open = memchr::memchr(b'[', word).filter(|open| *open > 2)?;
+    let is_likely = word.first().is_some_and(u8::is_ascii_alphabetic);
+    let open = is_likely.then(|| memchr::memchr(b'[', word))?;
+    let open = open.filter(|open| *open > 2)?;
     super::level_names::named(word.get(..open)?).map(|_| open)
+}
+
+/// `ntpd[602]:`.
+fn is_process(word: &[u8]) -> bool {
+    matches!(word, [b'A'..=b'Z' | b'a'..=b'z', .., b']', b':'])
+}
+
+/// Whether a text has a digit near its start, as a time has, perhaps after a level.
+fn may_have_time(text: &[u8]) -> bool {
+    const NEAR: usize = 32;
+    match text.first_chunk::<NEAR>() {
+        // all of them at once, which is faster than to stop at the first
+        Some(near) => near
+            .iter()
+            .fold(false, |has, byte| has | byte.is_ascii_digit()),
+        None => text.iter().any(u8::is_ascii_digit),
+    }
 }
 
 /// Whether a time may follow `word`: a level, a number, a bracketed name, a label of syslog, npm and others.

@@ -3,7 +3,6 @@
 use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
-
 use crate::server::http::encoding::ContentEncoding;
 use crate::server::http::error::ApiError;
 use crate::server::http::foreign_description;

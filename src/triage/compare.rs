@@ -7,7 +7,7 @@ use crate::query::{
 use crate::record::{Id, Level, Source};
 use crate::store::View;
 use crate::time::Micros;
-use crate::triage::wire::{as_optional_text, as_text};
+use crate::triage::wire::{as_level_counts, as_optional_text, as_text};
 use serde::Serialize;
 use std::fmt;
 
@@ -171,10 +171,13 @@ pub struct ComparedPattern {
     pub a: u64,
     /// Records in the second window.
     pub b: u64,
-    /// How unlikely the difference is by chance, weighted by level.
+    /// How unlikely the difference is by chance, weighted by the levels of its records.
     pub surprise: f64,
-    /// The worst level of its records.
+    /// The most severe level of its records.
     pub level: Level,
+    /// Its records of both windows by `Level::index`.
+    #[serde(serialize_with = "as_level_counts")]
+    pub levels: [u64; 4],
     /// One of its records.
     pub example: Option<ExampleLine>,
 }
@@ -293,11 +296,7 @@ fn differing(pattern: &Pattern, sizes: [WindowSize; 2]) -> Option<(ComparedPatte
     let (change, surprise) = difference(a, b, sizes)?;
     let worst = pattern.levels.iter().rposition(|count| *count > 0);
     let level = worst.and_then(Level::from_index).unwrap_or(Level::Debug);
-    let weight = match level {
-        Level::Error => 3.0,
-        Level::Warn => 2.0,
-        Level::Info | Level::Debug => 1.0,
-    };
+    let weight = weight(pattern.levels);
     let compared = ComparedPattern {
         template: pattern.template.to_string(),
         change,
@@ -306,9 +305,20 @@ fn differing(pattern: &Pattern, sizes: [WindowSize; 2]) -> Option<(ComparedPatte
         // two digits are enough to rank by
         surprise: (surprise * weight * 100.0).round() / 100.0,
         level,
+        levels: pattern.levels,
         example: None,
     };
     Some((compared, pattern.examples.first().copied()))
+}
+
+/// How much the levels of records add to a difference: a line of which a few are errors counts a little more than one without.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of records, which are compared roughly"
+)]
+fn weight([debug, info, warn, error]: [u64; 4]) -> f64 {
+    let all = (debug + info + warn + error).max(1) as f64;
+    1.0 + (warn as f64 + 2.0 * error as f64) / all
 }
 
 /// How counts of two windows differ, and how surprising that is: the log-likelihood ratio of both counts to a common rate
@@ -409,6 +419,17 @@ mod tests {
         assert_eq!(change(0, 0, [0, 0]), None);
         let surprise = |a, b| difference(a, b, sizes([1_000, 1_000])).unwrap().1;
         assert!(surprise(0, 100) > surprise(0, 2));
+    }
+
+    #[test]
+    fn weight_follows_the_share_of_warnings_and_errors() {
+        let close =
+            |levels, expected: f64| assert!((weight(levels) - expected).abs() < 1e-9, "{levels:?}");
+        close([0, 10, 0, 0], 1.0);
+        close([0, 0, 10, 0], 2.0);
+        close([0, 0, 0, 10], 3.0);
+        close([0, 98, 0, 2], 1.04);
+        close([0, 0, 0, 0], 1.0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How values are written in answers.
 
+use crate::record::Level;
 use serde::Serializer;
 use std::fmt::Display;
 
@@ -19,4 +20,11 @@ pub(super) fn as_optional_text<S: Serializer>(
         Some(value) => serializer.collect_str(value),
         None => serializer.serialize_none(),
     }
+}
+
+pub(super) fn as_level_counts<S: Serializer>(
+    counts: &[u64; 4],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Level::ALL.into_iter().map(Level::as_str).zip(counts))
 }

@@ -335,6 +335,7 @@ fn server_options(
     tls: Option<Tls>,
     counters: Counters,
 ) -> server::ServerOptions {
+    let limits = limits(&config.store);
     server::ServerOptions {
         token: Some(token),
         events_token: config.events_token.as_ref().map(|token| token.0.clone()),
@@ -354,7 +355,11 @@ fn server_options(
         tls,
         evidence: Some(bundle_options(config)),
         views_directory: Some(config.data_dir.clone()),
-        measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
+        measure: Some(Measure::new(move || {
+            let mut read = samples(&counters.read(Micros::now()));
+            read.extend(limits.clone());
+            read
+        })),
         ..server::ServerOptions::default()
     }
 }
@@ -384,6 +389,33 @@ fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
         })
     });
     KINDS.into_iter().flat_map(of_kind).chain(reached).collect()
+}
+
+/// How much the store may hold, for `/metrics`.
+fn limits(options: &store::Options) -> [Sample; 3] {
+    let limit = |name, help, value| Sample {
+        name,
+        help,
+        labels: Vec::new(),
+        value,
+    };
+    [
+        limit(
+            "vmlog_store_records_max",
+            "Maximum number of records in the store (LOG_STORE_MAX_ROWS).",
+            options.rows_max,
+        ),
+        limit(
+            "vmlog_store_bytes_max",
+            "Maximum size of the store in bytes (LOG_STORE_MAX_BYTES).",
+            options.bytes_max,
+        ),
+        limit(
+            "vmlog_store_age_max_seconds",
+            "Maximum age of a record in the store (LOG_STORE_MAX_AGE).",
+            options.age_max.as_secs(),
+        ),
+    ]
 }
 
 /// A metric of every collector: its name, its help text and the function that reads it.

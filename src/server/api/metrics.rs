@@ -147,8 +147,12 @@ impl Exposition {
             .iter()
             .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
             .collect();
-        let (name, labels, value) = (sample.name, labels.join(","), sample.value);
-        self.line(format_args!("{name}{{{labels}}} {value}"));
+        let (name, value) = (sample.name, sample.value);
+        if labels.is_empty() {
+            self.line(format_args!("{name} {value}"));
+        } else {
+            self.line(format_args!("{name}{{{}}} {value}", labels.join(",")));
+        }
     }
 
     fn plain(&mut self, name: &'static str, help: &'static str, value: u64) {
@@ -234,11 +238,18 @@ mod tests {
                 value: 3,
             });
         }
+        text.sample(&Sample {
+            name: "vmlog_store_records_max",
+            help: "Limit.",
+            labels: Vec::new(),
+            value: 9,
+        });
         assert_eq!(
             text.out,
             "# HELP vmlog_collector_gaps_total Gaps.\n# TYPE vmlog_collector_gaps_total counter\n\
              vmlog_collector_gaps_total{source=\"a\"} 3\n\
-             vmlog_collector_gaps_total{source=\"b\\\"\\\\\\n\"} 3\n"
+             vmlog_collector_gaps_total{source=\"b\\\"\\\\\\n\"} 3\n\
+             # HELP vmlog_store_records_max Limit.\n# TYPE vmlog_store_records_max gauge\nvmlog_store_records_max 9\n"
         );
     }
 

@@ -6,6 +6,7 @@ import { listen } from "./core/keys.js";
 import { live, route } from "./core/state.js";
 import { Live } from "./data/live.js";
 import { openRun } from "./data/runs.js";
+import { watchProblems } from "./data/problems.js";
 import { loadViews } from "./data/views.js";
 import { Dialogs } from "./view/frame/dialogs.js";
 import { SignIn } from "./view/frame/sign-in.js";
@@ -39,3 +40,4 @@ effect(() => {
 
 listen();
 loadViews();
+watchProblems();

@@ -4,7 +4,9 @@ import { signal } from "../vendor/signals.js";
 import { copy } from "./clipboard.js";
 import { commandLine, curl } from "../lib/query/command.js";
 import { EVERYTHING, withTerms } from "../lib/query/filter.js";
-import { allEntries } from "../lib/rows/items.js";
+import { cursorAt, page } from "./api.js";
+import { allEntries, itemsOf } from "../lib/rows/items.js";
+import { LEVELS } from "../lib/types.js";
 import { COLUMNS_MAX, HOME, writeRoute } from "../lib/query/route.js";
 import { masked, maskedValue } from "../lib/text/secrets.js";
 import { boundMs } from "../lib/time.js";
@@ -187,10 +189,33 @@ export function reload(at = "end") {
 /** @param {Entry} entry */
 export const lineOf = (entry) => `${entry.timestamp} ${entry.source} ${entry.level} ${stripped(masked(entry.message).text)}`;
 
+/** Number of records after one in which the rest of its trace is looked for. */
+const CONTINUED_MAX = 100;
+
+/** The lines that continue the open record, if the list does not have them: a search finds single lines of a trace. */
+const continued = signal({ id: 0, lines: /** @type {Entry[]} */ ([]) });
+
+/** A record with the lines that continue it. @param {Entry} entry @returns {Entry[]} */
+export function wholeEvent(entry) {
+  const here = list().group(entry.id);
+  if (here.length > 1) return here;
+  return continued.value.id === entry.id ? [entry, ...continued.value.lines] : [entry];
+}
+
+/** Loads the lines that continue a record, if the filter may hide them. @param {Entry} entry */
+export async function loadContinued(entry) {
+  const { context, filter } = route.peek();
+  const { q, patterns, levels } = ranged(filter);
+  if (context || (!q && patterns.length === 0 && levels.length === LEVELS.length) || list().group(entry.id).length > 1) return;
+  const { entries } = await page([["source", entry.source], ["cursor", cursorAt(entry.id)], ["direction", "forward"], ["limit", String(CONTINUED_MAX)]]);
+  const [item] = itemsOf([entry, ...entries], { utc: true });
+  if (item?.group === "trace") continued.value = { id: entry.id, lines: item.rest };
+}
+
 /** Copies a record with the lines that continue it. @param {Entry} entry */
 export const copyLine = (entry) => {
-  const lines = list().group(entry.id);
-  return copy((lines.length > 0 ? lines : [entry]).map(lineOf).join("\n"), lines.length > 1 ? `${lines.length} lines` : "Line");
+  const lines = wholeEvent(entry);
+  return copy(lines.map(lineOf).join("\n"), lines.length > 1 ? `${lines.length} lines` : "Line");
 };
 
 /** @param {import("../lib/rows/items.js").Item} item */
@@ -238,7 +263,7 @@ export function markdownOf(entries) {
 }
 
 /** Copies a record with the lines that continue it. @param {Entry} entry */
-export const copyMarkdown = (entry) => copy(`${markdownOf(list().group(entry.id))}\n${permalink(entry)}\n`, "Markdown");
+export const copyMarkdown = (entry) => copy(`${markdownOf(wholeEvent(entry))}\n${permalink(entry)}\n`, "Markdown");
 
 // ---- filters
 

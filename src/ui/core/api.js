@@ -238,7 +238,7 @@ export const patterns = (parameters, signal) => json("logs/patterns", parameters
  * @typedef {object} Comparison
  * @property {{since: string, until: string, records: number}} a
  * @property {{since: string, until: string, records: number}} b
- * @property {{template: string, change: "new" | "gone" | "more" | "less", a: number, b: number, level: string, example: {id: string, source: string, message: string} | null}[]} patterns
+ * @property {{template: string, change: "new" | "gone" | "more" | "less", a: number, b: number, levels: import("../lib/mix.js").LevelCounts, example: {id: string, source: string, message: string} | null}[]} patterns
  * @property {boolean} partial
  */
 

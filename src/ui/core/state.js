@@ -246,6 +246,9 @@ export const story = signal(/** @type {(ReturnType<typeof import("../lib/story.j
 /** The problems since the machine started, most important first; null: not known yet. */
 export const problems = signal(/** @type {{list: Problem[], partial: boolean, since: string | null} | null} */ (null));
 
+/** Problems that arrived while the page was open, and how many of them have not been in view. */
+export const arrivals = signal({ keys: /** @type {ReadonlySet<string>} */ (new Set()), unseen: 0 });
+
 /** The find bar, for loaded records and beyond. */
 export const find = signal({ open: false, text: "", note: "" });
 

@@ -3,10 +3,8 @@
 import * as api from "../core/api.js";
 import { toParameters } from "../lib/query/filter.js";
 import { Ring } from "../lib/rows/ring.js";
-import { Title } from "../lib/title.js";
-import { counts, announcement, live, patch, preferences, say } from "../core/state.js";
-import { stripped } from "../lib/text/ansi.js";
-import { masked } from "../lib/text/secrets.js";
+import { countInTitle, notify } from "../core/attention.js";
+import { counts, announcement, live, patch, say } from "../core/state.js";
 import { Tail } from "./tail.js";
 
 /** @typedef {import("../lib/query/filter.js").Filter} Filter */
@@ -26,8 +24,6 @@ const RATE_MS = 2_000;
 const NOISY_RATE = 20;
 /** Records that arrive this soon after the beginning are older ones. */
 const BACKLOG_MS = 1_500;
-/** Notifications are at least this far apart. */
-const NOTIFY_MS = 10_000;
 /** Maximum number of records that fill a gap: half of the list. */
 const GAP_ROWS_MAX = 5_000;
 const PAGE_ROWS = 500;
@@ -44,13 +40,11 @@ export class Live {
   #rateFrom = performance.now();
   /** Records by source and level since the counts were last updated. @type {Map<string, Partial<Record<import("../lib/types.js").Level, number>>>} */
   #uncounted = new Map();
-  #notifiedAt = -NOTIFY_MS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #parameters = "";
   /** Whether scrolling caused the pause, so that scrolling back ends it. */
   #byScroll = false;
-  #title = new Title(document);
 
   /** @param {ListView} list */
   constructor(list) {
@@ -111,9 +105,10 @@ export class Live {
       const levels = this.#uncounted.get(entry.source) ?? {};
       levels[entry.level] = (levels[entry.level] ?? 0) + 1;
       this.#uncounted.set(entry.source, levels);
-      if (document.hidden) this.#notify(entry);
+      const ended = entry.metadata?.event_type === "process_end";
+      if (ended || entry.level === "error") notify(`${ended ? "Run ended" : "Error"}: ${entry.source}`, entry.message);
     }
-    if (entry.level === "error") this.#title.error();
+    if (entry.level === "error") countInTitle();
     this.#pending.push(entry);
     this.#soon();
   }
@@ -140,18 +135,6 @@ export class Live {
     }
     this.#uncounted.clear();
     counts.value = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  /** Tells people who look elsewhere about an error or the end of a run, if they asked for it. @param {Entry} entry */
-  #notify(entry) {
-    const ended = entry.metadata?.event_type === "process_end";
-    if (!preferences.peek().notify || (entry.level !== "error" && !ended)) return;
-    if (typeof Notification !== "function" || Notification.permission !== "granted") return;
-    const now = performance.now();
-    if (now - this.#notifiedAt < NOTIFY_MS) return;
-    this.#notifiedAt = now;
-    const shown = new Notification(ended ? `Run ended: ${entry.source}` : `Error: ${entry.source}`, { body: masked(stripped(entry.message)).text.slice(0, 200), tag: "vmlog" });
-    shown.onclick = () => focus();
   }
 
   /** @param {Gap} gap */

@@ -13,6 +13,26 @@ const KINDS = {
   dns_failure: "DNS failure", login_failures: "Many failed logins", time_jump: "Clock jumped", start_limit: "Unit failed too often",
 };
 
+/** What tells problems apart. @param {Problem} problem */
+export const keyOf = ({ kind, subject, first_id: first }) => `${kind} ${subject} ${first}`;
+
+/**
+ * The problems that have happened since an earlier list. One that only was too far down in it is not new.
+ * @param {readonly Problem[]} before
+ * @param {readonly Problem[]} now
+ */
+export function arrived(before, now) {
+  const newest = Math.max(0, ...before.map(({ last_id: last }) => Number(last)));
+  return now.filter(({ first_id: first }) => Number(first) > newest);
+}
+
+/**
+ * Those that arrived while the page was open come first, so that none is among the ones that are not listed.
+ * @param {readonly Problem[]} list the most important first
+ * @param {ReadonlySet<string>} fresh keys
+ */
+export const freshFirst = (list, fresh) => [...list.filter((problem) => fresh.has(keyOf(problem))), ...list.filter((problem) => !fresh.has(keyOf(problem)))];
+
 /** @param {string} kind */
 export const kindName = (kind) => KINDS[kind] ?? `${kind.slice(0, 1).toUpperCase()}${kind.slice(1).replaceAll("_", " ")}`;
 

@@ -6,9 +6,10 @@
 /** @type {Record<string, string>} */
 const TITLES = {
   system: "System", docker: "Docker", podman: "Podman", pod: "Pods", devcontainer: "Devcontainers", command: "Commands", file: "Files", event: "Events",
-  "": "Provisioning",
+  provisioning: "Provisioning", "": "Other",
 };
-const ORDER = ["", "devcontainer", "docker", "podman", "pod", "system", "command", "file", "event"];
+/** Kinds that are not listed come before the sources without a kind. */
+const ORDER = ["provisioning", "devcontainer", "docker", "podman", "pod", "system", "command", "file", "event"];
 
 /** @param {string} name */
 export const kindOf = (name) => (name.includes(":") ? name.slice(0, name.indexOf(":")) : "");
@@ -31,16 +32,16 @@ export function grouped(sources) {
   /** @type {Map<string, SourceCount[]>} */
   const kinds = new Map();
   for (const source of sources) {
-    const kind = kindOf(source.name);
+    const kind = kindOf(source.name) || (source.name.startsWith("cloud-init") ? "provisioning" : "");
     kinds.set(kind, [...(kinds.get(kind) ?? []), source]);
   }
-  const rank = (/** @type {string} */ kind) => (ORDER.includes(kind) ? ORDER.indexOf(kind) : ORDER.length);
+  const rank = (/** @type {string} */ kind) => (ORDER.includes(kind) ? ORDER.indexOf(kind) : ORDER.length + (kind === "" ? 1 : 0));
   return [...kinds]
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
     .map(([kind, list]) => ({
       kind,
-      title: kind === "" && !list.every(({ name }) => name.startsWith("cloud-init")) ? "Other" : TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
-      prefix: kind ? `${kind}:` : "",
+      title: TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
+      prefix: kind === "" || kind === "provisioning" ? "" : `${kind}:`,
       sources: [...list].sort((a, b) => shortName(a.name).localeCompare(shortName(b.name), "en", { numeric: true })),
       count: list.reduce((sum, source) => sum + source.entryCount, 0),
     }));

@@ -1,18 +1,18 @@
-// The title of the page counts the errors that arrived while it was hidden.
+// The title of the page counts the errors and problems that arrived while it was hidden.
 
 /** Larger counts do not fit into a tab. */
 const COUNT_MAX = 999;
 
-/** @param {string} title @param {number} errors */
-export function titled(title, errors) {
-  if (errors === 0) return title;
-  return `(${errors > COUNT_MAX ? `${COUNT_MAX}+` : errors}) ${title}`;
+/** @param {string} title @param {number} arrived */
+export function titled(title, arrived) {
+  if (arrived === 0) return title;
+  return `(${arrived > COUNT_MAX ? `${COUNT_MAX}+` : arrived}) ${title}`;
 }
 
 export class Title {
   #document;
   #title;
-  #errors = 0;
+  #arrived = 0;
 
   /** @param {Pick<Document, "title" | "hidden" | "addEventListener">} page */
   constructor(page) {
@@ -21,16 +21,16 @@ export class Title {
     page.addEventListener("visibilitychange", () => this.#look());
   }
 
-  /** Counts an error. */
-  error() {
+  /** Counts something that has arrived. */
+  add() {
     if (!this.#document.hidden) return;
-    this.#errors += 1;
-    this.#document.title = titled(this.#title, this.#errors);
+    this.#arrived += 1;
+    this.#document.title = titled(this.#title, this.#arrived);
   }
 
   #look() {
     if (this.#document.hidden) return;
-    this.#errors = 0;
+    this.#arrived = 0;
     this.#document.title = this.#title;
   }
 }

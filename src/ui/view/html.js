@@ -40,6 +40,7 @@ const PATHS = {
   pencil: "m3 13 .7-3 6.8-6.8 2.3 2.3L6 12.3z",
   columns: "M2.5 3h11v10h-11zM6.2 3v10M9.8 3v10",
   command: "M3 4.5h10M3 8h10M3 11.5h10",
+  more: "M3.3 8h.4M7.8 8h.4M12.3 8h.4",
   warn: "M8 2.2 14.5 13.5h-13zM8 6.5v3.2m0 1.9v.1",
 };
 

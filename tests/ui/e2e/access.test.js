@@ -193,6 +193,49 @@ describe("access", { timeout: 600_000 }, () => {
     await done(page);
   });
 
+  test("a problem that happens while the page is open is listed first, and said where the list is not in view", async () => {
+    const row = mock.rows[0];
+    let n = mock.rows.length;
+    const happened = (/** @type {string} */ subject) => {
+      n += 1;
+      return { kind: "unit_failed", title: `${subject} failed`, severity: "error", subject, source: row.source, count: 1, first: row.timestamp, last: row.timestamp,
+        first_id: String(n), last_id: String(n), cause: null, context: [], boot: null };
+    };
+    mock.problems = Array.from({ length: 9 }, (_, at) => happened(`old${at}.service`));
+    mock.boots = [{ index: 0, id: "1".repeat(32), first: row.timestamp, last: row.timestamp, first_id: "1", last_id: "9", records: 9, clean: null, problems: 9 }];
+    const page = await newPage(browser);
+    await page.clock.install();
+    await page.goto(base);
+    await page.getByText(/^9 problems since boot/).waitFor();
+    mock.problems = [...mock.problems, happened("new.service")];
+    await page.clock.fastForward(11_000);
+    await page.getByText(/^10 problems since boot/).waitFor();
+    assert.match(await page.locator(".problem").first().innerText(), /^[^]*New\s*new\.service failed/);
+    await check(page, "a new problem");
+    await page.getByRole("link", { name: "Runs" }).click();
+    await page.waitForURL(/view=runs/);
+    mock.problems = [...mock.problems, happened("other.service"), happened("third.service")];
+    await page.clock.fastForward(11_000);
+    await page.getByRole("link", { name: "Browse 2 new problems" }).waitFor();
+    assert.equal(await page.locator(".offscreen[role=status]").innerText(), "2 new problems");
+    await check(page, "new problems beyond the list");
+    await page.evaluate(() => Object.defineProperty(document, "hidden", { get: () => true, configurable: true }));
+    mock.problems = [...mock.problems, happened("fourth.service")];
+    await page.clock.fastForward(61_000);
+    await page.waitForFunction(() => document.title.startsWith("(1) "));
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { get: () => false, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    assert.doesNotMatch(await page.title(), /^\(/);
+    await page.getByRole("link", { name: "Browse 3 new problems" }).click();
+    await page.getByText(/^13 problems since boot/).waitFor();
+    assert.equal(await page.getByRole("link", { name: /^Browse/ }).innerText(), "Browse", "seen");
+    assert.equal(await page.locator(".problem em").count(), 4);
+    await done(page);
+    [mock.problems, mock.boots] = [null, null];
+  });
+
   test("what went wrong since the start is the first thing to see, with its cause; then how the startup went", async () => {
     const end = mock.rows.find((row) => row.message.includes("postCreateCommand failed"));
     const cause = mock.rows.find((row) => row.message.includes("Traceback"));

@@ -167,7 +167,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: /^Show .* info$/ }).click();
     await ready(page);
     await page.goto(server.page("search=no-such-text-anywhere&start=-1h"));
-    await page.getByText("Nothing matches").waitFor();
+    await page.getByText("No matching records").waitFor();
     await page.getByRole("button", { name: "Search all time" }).click();
     await page.locator(".notice").getByRole("button", { name: "Clear search" }).click();
     await ready(page);

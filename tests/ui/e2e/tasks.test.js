@@ -130,8 +130,23 @@ describe("five tasks", { timeout: 180_000 }, () => {
     });
   }));
 
+  test("a search that finds one line of a trace opens all of it", async () => {
+    const page = await newPage(browser, { permissions: ["clipboard-read", "clipboard-write"] });
+    await page.goto(`${base}?q=TypeError`);
+    await ready(page);
+    await page.locator(".row", { hasText: "TypeError" }).locator(".time").click();
+    await page.locator(".detail .message", { hasText: "processTicksAndRejections" }).waitFor();
+    await page.getByRole("button", { name: "Markdown" }).click();
+    await page.getByText("Markdown copied").waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    for (const line of TRACE) assert.ok(copied.includes(line), line);
+    await done(page);
+  });
+
   test("copy the stack trace for an issue", () => timed("Copy the stack trace for an issue", 2, async (page, click) => {
     await click(page.locator(".row", { hasText: "TypeError" }).locator(".time"));
+    const shown = await page.locator(".detail .message").innerText();
+    for (const line of TRACE) assert.ok(shown.includes(line.trim()), `${line} is in the panel`);
     await click(page.getByRole("button", { name: "Markdown" }));
     await page.getByText("Markdown copied").waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());

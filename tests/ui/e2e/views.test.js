@@ -86,7 +86,7 @@ describe("views", { timeout: 240_000 }, () => {
 
   test("a server without events says so, and one whose events are new shows how to make some", async () => {
     const page = await open("?view=events");
-    await page.getByText("This server keeps no events.").waitFor();
+    await page.getByText("This server does not store events.").waitFor();
     mock.events = [];
     await page.reload();
     await page.getByText("No events yet.").waitFor();

@@ -83,7 +83,7 @@ export class Mock {
     if (path === "/logs/compare" && this.boots) return json(response, this.compare());
     if (path === "/events" && this.events) return json(response, this.eventPage(q));
     if (path === "/views" && this.views) return this.answerViews(request, q, response);
-    if (path === "/metrics") return text(response, `vmlog_store_records ${this.rows.length}\nvmlog_store_bytes 4900000\nvmlog_store_segments 3\n`);
+    if (path === "/metrics") return text(response, `vmlog_store_records ${this.rows.length}\nvmlog_store_bytes 4900000\nvmlog_store_segments 3\nvmlog_store_records_max 1000000\nvmlog_store_bytes_max 536870912\nvmlog_store_age_max_seconds 604800\n`);
     if (path === "/runs" && this.runs) return json(response, this.runList(q));
     const run = /^\/runs\/(.+)$/.exec(path);
     const known = run && this.runs && runsOf(this.rows).find((one) => one.id === run[1]);
@@ -197,7 +197,7 @@ export class Mock {
   compare() {
     const example = { id: this.rows[0].id, source: "docker:postgres", message: "FATAL: database is locked" };
     return { a: { since: "", until: "", records: 900 }, b: { since: "", until: "", records: 1200 }, partial: false, warnings: [],
-      patterns: [{ template: "FATAL: database is locked", change: "new", a: 0, b: 12, surprise: 3.1, level: "error", example }] };
+      patterns: [{ template: "FATAL: database is locked", change: "new", a: 0, b: 12, surprise: 3.1, level: "error", levels: { debug: 0, info: 9, warn: 0, error: 3 }, example }] };
   }
 
   /** @param {URLSearchParams} q */

@@ -47,6 +47,8 @@ test("sources are grouped by kind and keep their colour", () => {
     ["Provisioning", "", 2], ["Docker", "docker:", 4], ["System", "system:", 2], ["Odd", "odd:", 2],
   ]);
   assert.deepEqual(grouped(sources)[1]?.sources.map((source) => source.name), ["docker:a", "docker:b"]);
+  const bare = ["build", "cloud-init", "odd:x"].map((name) => ({ name, label: name, entryCount: 1, levels: {} }));
+  assert.deepEqual(grouped(bare).map(({ title, prefix }) => [title, prefix]), [["Provisioning", ""], ["Odd", "odd:"], ["Other", ""]]);
   assert.equal(shortName("system:ssh.service"), "ssh");
   assert.deepEqual(["system:docker-", "system:sshd@", "docker:a-b"].map(listedName), ["docker-*", "sshd@*", "a-b"]);
   const kinds = ["event:vm", "command:sh", "pod:x/y/z", "podman:db", "system:ssh"].map((name) => ({ name, label: name, entryCount: 1, levels: {} }));
@@ -148,16 +150,16 @@ test("the histogram is to scale, but a single error is seen", () => {
   assert.ok(height(paths.get("warn")).every((tall) => tall < 0.5), "warnings are not exaggerated");
 });
 
-test("the title counts errors while the page is hidden, and only then", () => {
+test("the title counts what arrives while the page is hidden, and only then", () => {
   const listeners = [];
   const page = { title: "vmlog", hidden: false, addEventListener: (_, listener) => listeners.push(listener) };
   const title = new Title(page);
-  title.error();
+  title.add();
   assert.equal(page.title, "vmlog");
   page.hidden = true;
   for (const look of listeners) look();
-  title.error();
-  title.error();
+  title.add();
+  title.add();
   assert.equal(page.title, "(2) vmlog");
   page.hidden = false;
   for (const look of listeners) look();

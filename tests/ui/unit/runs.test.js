@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { readRoute, writeRoute } from "../../../src/ui/lib/query/route.js";
 import { categoryOf, ending, merged, outcome, telling, titleOf, took, selected } from "../../../src/ui/lib/runs.js";
 import { agentStep, runStep, stageSteps, tell, outcomeOf, placeOfStep } from "../../../src/ui/lib/story.js";
-import { headline, kindName, markdown, problemsOf, runOf } from "../../../src/ui/lib/problems.js";
+import { arrived, freshFirst, headline, keyOf, kindName, markdown, problemsOf, runOf } from "../../../src/ui/lib/problems.js";
+import { levelsText, mixOf } from "../../../src/ui/lib/mix.js";
 
 /** @param {Partial<import("../../../src/ui/lib/runs.js").Run>} [more] @returns {import("../../../src/ui/lib/runs.js").Run} */
 const run = (more = {}) => ({
@@ -143,4 +144,23 @@ test("problems are said in a line, and as Markdown", () => {
   assert.equal(runOf(/** @type {any} */ (made), [runStep(failed)])?.id, "r1");
   assert.equal(runOf(/** @type {any} */ ({ ...made, subject: "devcontainer:ws" }), [runStep(failed)])?.id, "r1", "by its records, too");
   assert.equal(runOf(/** @type {any} */ (problem), [runStep(failed)]), null);
+});
+
+test("a problem is new if it happened after the last known one", () => {
+  const problem = (/** @type {string} */ subject, /** @type {number} */ first, last = first) =>
+    /** @type {any} */ ({ kind: "unit_failed", subject, first_id: String(first), last_id: String(last) });
+  const before = [problem("a", 10, 90), problem("b", 50)];
+  const now = [problem("a", 10, 120), problem("b", 50), problem("c", 95), problem("was too far down", 20)];
+  assert.deepEqual(arrived(before, now).map(({ subject }) => subject), ["c"]);
+  assert.equal(arrived([], now).length, 4);
+  assert.deepEqual(freshFirst(now, new Set([keyOf(now[2])])).map(({ subject }) => subject), ["c", "a", "b", "was too far down"]);
+});
+
+test("the level of a pattern is that of most of its records, and what is more severe is counted", () => {
+  assert.deepEqual(mixOf({ debug: 233, info: 835, warn: 82, error: 35 }), { level: "info", beyond: [{ level: "error", text: "35 errors" }, { level: "warn", text: "82 warnings" }] });
+  assert.deepEqual(mixOf({ error: 3 }), { level: "error", beyond: [] });
+  assert.deepEqual(mixOf({ info: 5, error: 5 }), { level: "error", beyond: [] });
+  assert.deepEqual(mixOf({ debug: 9, info: 4, error: 1 }), { level: "debug", beyond: [{ level: "error", text: "1 error" }] });
+  assert.deepEqual(mixOf({}), { level: "info", beyond: [] });
+  assert.equal(levelsText({ debug: 0, info: 1200, error: 3 }), "3 error, 1,200 info");
 });

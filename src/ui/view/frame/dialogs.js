@@ -63,7 +63,7 @@ function Filters() {
 /** @type {readonly [keyof import("../../core/state.js").Preferences, string, string][]} */
 const OPTIONS = [
   ["wrap", "Wrap long lines", "z"],
-  ["fields", "Show fields in rows", "The fields of structured records behind their message"],
+  ["fields", "Show fields in rows", "Fields of structured records, after the message"],
   ["relative", "Relative times", "3 min ago"],
   ["utc", "Times in UTC", ""],
   ["newest", "Newest first", "o"],
@@ -131,7 +131,7 @@ const Copyable = ({ label, text, copy: run }) => html`<div class="copyable"><spa
 const KEYS = [
   ["Navigate", [["j k", "next, previous record"], ["g G", "top, bottom of the list"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
     ["n N", "next, previous match"], ["[ ]", "earlier, later time range"], ["Space", "next page; in Live: pause"], ["Enter", "open or expand the record"], ["Esc", "close, go back"]]],
-  ["Find", [["/", "search or filter"], ["Ctrl F", "find in list; press twice for the browser's own find"], ["a", "show surrounding records"], ["Ctrl K", "command palette"]]],
+  ["Find", [["/", "search or filter"], ["Ctrl F", "find in the list; press twice for the browser's find"], ["a", "show surrounding records"], ["Ctrl K", "command palette"]]],
   ["Select and copy", [["Shift \u2191\u2193", "select rows (or Shift-click)"], ["Ctrl A", "select all loaded rows"], ["c", "copy the line or the selected rows"], ["l", "copy a link to the record"], ["x", "export"]]],
   ["Views", [["t", "switch between Live and Browse"], ["z", "wrap long lines"], ["o", "newest or oldest first"], ["r", "reload"], ["?", "show this help"]]],
 ];
@@ -140,7 +140,7 @@ const KEYS = [
 const SYNTAX = [
   ["timeout \"connection refused\"", "both texts, anywhere in the record"], ["/retry \\d+/", "a regular expression"], ["-debug", "without this text"],
   ["a OR (b c)", "one or the other"], ["level>=warn", "warnings and errors"], ["source:docker:*", "all containers"], ["unit:ssh.service", "a field has this value"],
-  ["status>=500 took>1s", "a field compares with a number, a duration or a size"], ["trace_id:*", "the field exists"],
+  ["status>=500 took>1s", "a field, compared with a number, a duration or a size"], ["trace_id:*", "the field exists"],
 ];
 
 function Help() {

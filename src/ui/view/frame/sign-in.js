@@ -30,7 +30,7 @@ export function SignIn() {
       onInput=${(/** @type {Event} */ event) => { token.value = /** @type {HTMLInputElement} */ (event.target).value; }} /></label>
     ${reason ? html`<p class="refused" id="sign-in-reason" role="alert">${reason}</p>` : null}
     <div class="actions end"><button class="primary" type="submit" disabled=${busy.value || token.value.trim() === ""}>Sign in</button></div>
-    <p class="hint">The token is in the file <code>token</code> of the server's data directory (<code>/var/lib/vmlog/token</code>), or in LOG_API_TOKEN.
-      On a terminal, <code>vmlog serve</code> prints an address that contains it.</p>
+    <p class="hint">On the machine, <code>vmlog open</code> prints an address that signs you in. The token itself is in the file <code>token</code> of the
+      data directory (<code>/var/lib/vmlog/token</code>), unless LOG_API_TOKEN sets it.</p>
   </form></main>`;
 }

@@ -1,7 +1,8 @@
 // The header of the page: name, tabs and tools.
 
 import { isEmbedded } from "../../core/pinned.js";
-import { dialog, features, go, live, prefer, preferences, route } from "../../core/state.js";
+import { arrivals, dialog, features, go, live, prefer, preferences, route } from "../../core/state.js";
+import { count } from "../../lib/histogram.js";
 import { writeRoute } from "../../lib/query/route.js";
 import { html, Icon } from "../html.js";
 
@@ -32,13 +33,14 @@ function TabLink({ tab, label }) {
   const current = route.value.tab === tab;
   const target = { ...route.value, tab, record: 0, at: 0, context: 0, run: "", select: "", panel: /** @type {const} */ ("") };
   const running = tab === "live" && live.value.connection === "open" && !live.value.paused;
+  const unseen = tab === "browse" ? arrivals.value.unseen : 0;
   const open = (/** @type {MouseEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     go(target);
   };
   return html`<a class="tab" href=${writeRoute(target) || "./"} aria-current=${current ? "page" : null} onClick=${open}>
-    ${tab === "live" ? html`<i class=${`dot ${running ? "on" : ""}`} aria-hidden="true"></i>` : null}${label}
+    ${tab === "live" ? html`<i class=${`dot ${running ? "on" : ""}`} aria-hidden="true"></i>` : null}${label}${unseen > 0 ? html`<b class="unseen" title=${count(unseen, "new problem")}>${unseen}<span class="offscreen"> ${unseen === 1 ? "new problem" : "new problems"}</span></b>` : null}
   </a>`;
 }
 

@@ -27,7 +27,7 @@ export function Views() {
     name.value = "";
   };
   return html`<${Name} name=${name} label="Name of the view" hint=${described} button="Save" onSubmit=${save} />
-    <p class="hint">A view keeps the filter, the time range, the panel and the columns. ${isShared.value ? "Views are saved on the server, for everybody who sees all of its records." : "Views are saved in this browser; share one by its link."}</p>
+    <p class="hint">A view keeps the filter, the time range, the panel and the columns. ${isShared.value ? "Views are saved on the server, for everyone who may see all of its records." : "Views are saved in this browser; share one by its link."}</p>
     ${views.value.length === 0 ? html`<p class="quiet">No saved views yet</p>` : html`<ul class="view-list" aria-label="Saved views">${views.value.map((view) => html`<${Line} key=${view.name} view=${view} current=${view.search === search} />`)}</ul>`}`;
 }
 

@@ -4,12 +4,12 @@ import { useEffect, useRef } from "../../vendor/hooks.js";
 import { useComputed, useSignal } from "../../vendor/signals.js";
 import { openContext } from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
-import { boots, browse, features, go, prefer, preferences, problems, refine, route, run, story } from "../../core/state.js";
+import { arrivals, boots, browse, features, go, prefer, preferences, problems, refine, route, run, story } from "../../core/state.js";
 import { keep } from "../../core/stored.js";
 import { loadBoots, loadProblems } from "../../data/problems.js";
 import { loadStory } from "../../data/story.js";
 import { number } from "../../lib/histogram.js";
-import { headline, kindName, markdown, problemsOf, runOf } from "../../lib/problems.js";
+import { freshFirst, headline, keyOf, kindName, markdown, problemsOf, runOf } from "../../lib/problems.js";
 import { masked } from "../../lib/text/secrets.js";
 import { stripped } from "../../lib/text/ansi.js";
 import { shortName } from "../../lib/sources.js";
@@ -37,10 +37,9 @@ const look = async () => {
   await Promise.all([loadProblems(), loadStory().catch(() => {})]);
 };
 
-/** Loads what changes. */
+/** Loads the startup again, while it is in progress. */
 function again() {
   if (document.hidden || route.peek().tab !== "browse" || !isHome()) return;
-  if (features.peek().problems !== false) loadProblems();
   const known = story.peek();
   if (known && (Date.now() - known.startMs < FRESH_MS || known.steps.some((step) => step.state === "running"))) loadStory().catch(() => {});
 }
@@ -62,10 +61,13 @@ export function Home() {
   useEffect(() => {
     if (loaded && box.current && open.value === "") keep(HEIGHT, box.current.offsetHeight);
   });
+  useEffect(() => {
+    if (!document.hidden && arrivals.value.unseen > 0 && box.current?.querySelector(".problem")) arrivals.value = { ...arrivals.peek(), unseen: 0 };
+  });
   if (!isHome()) return null;
   const told = story.value;
   const found = features.value.problems === false ? told && { list: problemsOf(told.all), partial: false, since: null } : problems.value;
-  const list = found?.list ?? [];
+  const list = freshFirst(found?.list ?? [], arrivals.value.keys);
   const booted = (boots.value ?? []).length > 0 || Boolean(told?.sinceBoot);
   const since = boots.value?.[0]?.first ?? (told?.sinceBoot ? new Date(told.startMs).toISOString() : null) ?? found?.since ?? null;
   const low = innerHeight < LOW;
@@ -86,9 +88,10 @@ export function Home() {
       ${list.length > 0 ? html`<button class="plain" aria-expanded=${unfolded} aria-label=${unfolded ? "Hide the problems" : "Show the problems"} onClick=${toggle}><${Icon} name="chevron" /></button>`
     : html`<${Mark} of=${found ? "ok" : "running"} />`}
       <h2>${found ? headline(list.length, since, booted, Date.now()) : "Looking for problems\u2026"}</h2>
+      ${arrivals.value.unseen > 0 ? html`<em>${arrivals.value.unseen} new</em>` : null}
       ${found?.partial ? html`<span class="quiet">Only the newest records were searched.</span>` : null}
     </div>`}
-    ${unfolded ? html`<ol class=${`problems ${all.value ? "all" : ""}`}>${listed.map((problem) => html`<${Row} key=${problem.kind + problem.subject + problem.first_id} problem=${problem} open=${open} />`)}</ol>
+    ${unfolded ? html`<ol class=${`problems ${all.value ? "all" : ""}`}>${listed.map((problem) => html`<${Row} key=${keyOf(problem)} problem=${problem} open=${open} />`)}</ol>
       ${!isShort ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
     ${started && !(low && !unfolded && list.length > 0) ? html`<${Startup} told=${told} />` : null}
   </section>`;
@@ -96,7 +99,7 @@ export function Home() {
 
 /** @param {{problem: Problem, open: import("../../vendor/signals.js").Signal<string>}} props */
 function Row({ problem, open }) {
-  const key = problem.kind + problem.subject + problem.first_id;
+  const key = keyOf(problem);
   const unfolded = open.value === key;
   const { cause } = problem;
   const cleaned = cause ? oneLine(cause.message) : "";
@@ -104,7 +107,7 @@ function Row({ problem, open }) {
   return html`<li class=${`problem ${problem.severity}`}>
     <button class="problem-line" aria-expanded=${unfolded} onClick=${() => { open.value = unfolded ? "" : key; }}>
       <i class="severity" aria-hidden="true"></i><span class="offscreen">${problem.severity === "error" ? "Error:" : "Warning:"}</span>
-      <b title=${kindName(problem.kind)}>${problem.title}</b>
+      <b title=${kindName(problem.kind)}>${arrivals.value.keys.has(key) ? html`<em>New</em>` : null}${problem.title}</b>
       <span class="cause">${cleaned}</span>
       <span class="times">${problem.count > 1 ? `\u00d7${number(problem.count)}` : ""}</span>
       <time dateTime=${problem.last} title=${stamp(last, preferences.value.utc)}>${ago(last, Date.now())}</time>

@@ -48,7 +48,7 @@ export function Runs() {
       ${sources.length > 0 ? html`<button class="link" onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
     </header>
     ${error ? html`<${Problem} error=${error} />` : list === null ? html`<p class="quiet pad">Loading\u2026</p>` : list.length === 0 ? html`<${NoRuns} />` : html`<div class="runs-body">
-      ${shown.length === 0 ? html`<p class="quiet pad">${success === "running" ? "No command is running" : "No matching runs among those loaded"}</p>` : html`<${Days} list=${shown} />`}
+      ${shown.length === 0 ? html`<p class="quiet pad">${success === "running" ? "No command is running" : "No matching runs in the loaded list"}</p>` : html`<${Days} list=${shown} />`}
       ${more ? html`<p class="pad"><button onClick=${moreRuns} disabled=${loading}>Load older runs</button></p>` : html`<p class="quiet pad">Oldest stored run</p>`}
     </div>`}
   </section>`;
@@ -147,7 +147,7 @@ const Problem = ({ error }) => html`<div class="notice inline" role="alert"><${I
   <p>${error.status === 404 ? "The run does not exist, or its records have been deleted." : error.message}</p>
   <div class="actions"><button class="primary" onClick=${() => { go({ run: "" }); loadRuns(); }}>${error.status === 404 ? "All runs" : "Try again"}</button></div></div>`;
 
-const EXAMPLE = "vmlog exec --source devcontainer:ws --name postCreateCommand -- npm ci";
+const EXAMPLE = "vmlog exec --source devcontainer:ws --name postCreateCommand npm ci";
 
 function NoRuns() {
   const { success } = route.value;

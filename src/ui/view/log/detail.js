@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
-import { preferences, refine, route } from "../../core/state.js";
+import { browse, preferences, refine, route } from "../../core/state.js";
 import { fieldTerm } from "../../lib/query/terms.js";
 import { jsonObject } from "../../lib/text/json.js";
 import { masked, maskedValue, MASK } from "../../lib/text/secrets.js";
@@ -24,6 +24,8 @@ export function Detail() {
   const shown = entry && route.value.record === entry.id;
   useEffect(() => {
     panel.current?.querySelector(".detail-body")?.scrollTo(0, 0);
+    // what cannot be loaded is not shown; the record itself is
+    if (entry) act.loadContinued(entry).catch(() => {});
   }, [entry?.id]);
   if (!shown || (route.value.tab === "runs" && !route.value.run)) return null;
   return html`<aside class="detail" aria-label="Record" ref=${panel}>
@@ -43,7 +45,7 @@ export function Detail() {
         <button onClick=${() => act.copyLine(entry)} title="Copy this line (c)"><${Icon} name="copy" />Line</button>
         <button onClick=${() => act.copyJson(entry)}><${Icon} name="copy" />JSON</button>
         <button onClick=${() => act.copyMarkdown(entry)} title="Copy as Markdown, for an issue"><${Icon} name="copy" />Markdown</button>
-        <button onClick=${() => act.copyRecordCurl(entry)} title="Copy a command that gets this record"><${Icon} name="copy" />curl</button>
+        <button onClick=${() => act.copyRecordCurl(entry)} title="Copy a curl command that gets this record"><${Icon} name="copy" />curl</button>
         <button onClick=${() => act.copyPermalink(entry)} title="Copy a link to this record (l)"><${Icon} name="link" />Link</button>
       </div>
       <h3>Context</h3>
@@ -71,20 +73,29 @@ function When({ entry }) {
   </dl>`;
 }
 
+/** The message with the lines that continue it, such as the calls of a trace. @param {Entry} entry */
+function wholeMessage(entry) {
+  // the list may come after the record
+  if (route.value.tab !== "live" && browse.value.loading === "first") return entry.message;
+  const lines = act.wholeEvent(entry);
+  return lines[0]?.id === entry.id ? lines.map((line) => line.message).join("\n") : entry.message;
+}
+
 /** @param {{entry: Entry}} props */
 function Message({ entry }) {
+  const text = wholeMessage(entry);
   const holder = useRef(/** @type {HTMLPreElement | null} */ (null));
   const how = useSignal(/** @type {"shown" | "raw"} */ ("shown"));
-  const object = jsonObject(masked(entry.message).text);
+  const object = jsonObject(masked(text).text);
   const raw = how.value === "raw";
   const dark = isDark.value;
   useLayoutEffect(() => {
     if (!holder.current) return;
     holder.current.replaceChildren();
     if (object && !raw) return;
-    message(holder.current, entry.message, { raw, json: true, full: true }, { ...PLAIN_LOOK, utc: preferences.peek().utc, raw, dark }, rulesOf(entry), found(entry));
+    message(holder.current, text, { raw, json: true, full: true }, { ...PLAIN_LOOK, utc: preferences.peek().utc, raw, dark }, rulesOf(entry), text === entry.message ? found(entry) : undefined);
   });
-  const unusual = object !== null || /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u202e]/.test(entry.message);
+  const unusual = object !== null || /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u202e]/.test(text);
   return html`<section class="message-box">
     ${unusual ? html`<button class="link raw-switch" aria-pressed=${raw} onClick=${() => { how.value = raw ? "shown" : "raw"; }}>${raw ? "Readable" : "Raw"}</button>` : null}
     ${object && !raw ? html`<div class="json"><${Tree} value=${object} path="" depth=${0} filterable=${false} /></div>` : null}
@@ -119,6 +130,7 @@ function Tree({ value, path, depth, filterable }) {
 /** @param {{name: string, value: unknown, path: string, depth: number, filterable: boolean}} props */
 function Node({ name, value, path, depth, filterable }) {
   const open = useSignal(depth < 2);
+  const acting = useSignal(false);
   if (value !== null && typeof value === "object" && Object.keys(value).length > 0) {
     const inside = Array.isArray(value) ? `[${value.length}]` : `{${Object.keys(value).length}}`;
     return html`<li class="branch"><button class="twist" aria-expanded=${open.value} onClick=${() => { open.value = !open.value; }}>
@@ -129,7 +141,8 @@ function Node({ name, value, path, depth, filterable }) {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const can = filterable && fieldTerm(path, value, false) !== null && text !== MASK;
   const isId = can && ID.test(path) && text.length >= 6;
-  return html`<li class="leaf"><span class="key">${name}</span><span class=${`value ${text === MASK ? "redacted" : typeof value}`}>${text}</span>
+  return html`<li class=${`leaf ${acting.value ? "unfolded" : ""}`}><span class="key">${name}</span><span class=${`value ${text === MASK ? "redacted" : typeof value}`}>${text}</span>
+    <button class="plain leaf-more" aria-expanded=${acting.value} aria-label=${`Actions for ${name}`} onClick=${() => { acting.value = !acting.value; }}><${Icon} name="more" /></button>
     <span class="leaf-tools">
       ${isId ? html`<button class="plain" title="All records with this ID, of all sources" aria-label=${`Show all records with ${name} ${text}`} onClick=${() => act.followValue(path, value)}><${Icon} name="around" /></button>` : null}
       ${can ? html`<button class="plain" title="Only records with this value" aria-label=${`Show only ${name} ${text}`} onClick=${() => act.filterBy(path, value, false)}><${Icon} name="only" /></button>

@@ -16,7 +16,7 @@ const ANSWERS = {
   0: ["Can't reach vmlog", "vmlog may be restarting, or the network may be down. Your filters are kept."],
   401: ["Access token required", "Your session has ended. Reload the page to sign in again."],
   403: ["Not allowed", "The server refused this address or this token. If you reach vmlog by another host name, add it to LOG_API_HOSTS on the server."],
-  429: ["Too many requests", "The server limits how often one client may ask. Wait a moment, then try again."],
+  429: ["Too many requests", "The server limits the number of requests. Wait a moment, then try again."],
   503: ["Can't read records right now", ""],
 };
 
@@ -38,7 +38,7 @@ export function Broken() {
 export function Empty() {
   const { filter: chosen } = route.value;
   const hidden = hiddenCounts();
-  const warnings = browse.value.warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`);
+  const warnings = browse.value.warnings.map((warning) => html`<p class="why" key=${warning}>${warning.replaceAll("`", "")}</p>`);
   if (route.value.run) return html`<div class="notice"><h2>No records</h2><p>The command printed nothing, or its records have been deleted.</p></div>`;
   if (hidden.total > 0 && warnings.length === 0) {
     return html`<div class="notice"><h2>${count(hidden.total, "record")} hidden by the ${hidden.by}</h2>
@@ -50,9 +50,9 @@ export function Empty() {
   }
   if (isEverything(chosen)) return html`<${NothingYet} />`;
   const range = hasRange(ranged(chosen));
-  return html`<div class="notice"><h2>Nothing matches</h2>
+  return html`<div class="notice"><h2>No matching records</h2>
     ${warnings}
-    <p>${range ? `Range: ${rangeName()}.` : "Searched all records."}</p>
+    <p>${range ? html`Searched only this time range: <b>${rangeName()}</b>` : "Searched all records."}</p>
     <div class="actions">
       ${range ? html`<button class="primary" onClick=${() => refine({ boot: "all" })}>Search all time</button>` : null}
       ${chosen.q || chosen.patterns.length > 0 ? html`<button onClick=${() => refine({ q: "", patterns: [] })}>Clear search</button>` : null}

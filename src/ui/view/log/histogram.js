@@ -61,7 +61,7 @@ function Reading({ data }) {
   }
   const most = peak(data);
   if (most === 0) return html`<span class="reading"></span>`;
-  return html`<span class="reading">up to ${brief(most)} per ${duration(data.bucketMs)}</span>`;
+  return html`<span class="reading">peak ${brief(most)} per ${duration(Math.max(1, data.bucketMs))}</span>`;
 }
 
 /** @param {{data: Shape}} props */
@@ -112,7 +112,7 @@ const span = (a, b) => ({ left: `${Math.min(a, b) * 100}%`, width: `${Math.abs(b
 /** The part that the list shows. @param {{data: Shape}} props */
 function Band({ data }) {
   const times = seen.value;
-  return times ? html`<i class="visible" title="In the list now" style=${span(placeOf(data, times[0]), placeOf(data, times[1]))}></i>` : null;
+  return times ? html`<i class="visible" title="Visible in the list" style=${span(placeOf(data, times[0]), placeOf(data, times[1]))}></i>` : null;
 }
 
 /**

@@ -74,7 +74,7 @@ export function Events() {
   };
   return html`<section class="panel events" tabindex="0" aria-label="Events">
     <${Head} list=${list.value} />
-    ${problem.value ? html`<p class="pad wrong" role="alert"><${Icon} name="warn" />${problem.value.status === 404 ? "This server keeps no events." : problem.value.message}</p>` : null}
+    ${problem.value ? html`<p class="pad wrong" role="alert"><${Icon} name="warn" />${problem.value.status === 404 ? "This server does not store events." : problem.value.message}</p>` : null}
     ${list.value === null ? problem.value ? null : html`<p class="quiet pad" role="status">Loading\u2026</p>` : list.value.length === 0 ? html`<${None} />` : html`<${Days} list=${list.value} />`}
     ${before.value ? html`<p class="pad"><button onClick=${older}>Load older events</button></p>` : list.value?.length ? html`<p class="quiet pad">First event</p>` : null}
   </section>`;

@@ -42,17 +42,19 @@ export function StatusView() {
   const collectors = /** @type {[string, CollectorState][]} */ (Array.isArray(ready.collectors) ? [] : Object.entries(ready.collectors ?? {}));
   const of = (/** @type {string} */ name) => metrics.get(name);
   const [records, size, segments, tails] = [of("vmlog_store_records"), of("vmlog_store_bytes"), of("vmlog_store_segments"), of("vmlog_tail_clients")];
+  const [recordsMax, sizeMax, ageMax] = [of("vmlog_store_records_max"), of("vmlog_store_bytes_max"), of("vmlog_store_age_max_seconds")];
+  const limit = (/** @type {number | undefined} */ max, /** @type {(max: number) => string} */ say) => (max !== undefined && max <= Number.MAX_SAFE_INTEGER ? html`<small>${say(max)}</small>` : null);
   const current = boots.value?.[0];
   return html`<section class="panel status-view" tabindex="0" aria-label="Status">
     <header class="panel-head"><h2>${ready.status === "ready" ? html`<i class="dot on" aria-hidden="true"></i>Storing new records` : html`<i class="dot bad" aria-hidden="true"></i>Not storing new records`}</h2>
       ${ready.message ? html`<p class="wrong">${ready.message}</p>` : null}${failed.value ? html`<p class="wrong" role="alert">${failed.value}</p>` : null}</header>
     <dl class="figures">
-      ${records === undefined ? null : html`<div><dt>Records</dt><dd>${number(records)}</dd></div>`}
-      ${size === undefined ? null : html`<div><dt>On disk</dt><dd>${bytes(size)}</dd></div>`}
+      ${records === undefined ? null : html`<div><dt>Records</dt><dd>${number(records)} ${limit(recordsMax, (max) => `of at most ${number(max)}`)}</dd></div>`}
+      ${size === undefined ? null : html`<div><dt>On disk</dt><dd>${bytes(size)} ${limit(sizeMax, (max) => `of at most ${bytes(max)}`)}</dd></div>`}
       ${segments === undefined ? null : html`<div><dt>Segments</dt><dd>${number(segments)}</dd></div>`}
-      ${oldest ? html`<div><dt>Oldest record</dt><dd>${stamp(Date.parse(oldest), utc)}</dd></div>` : null}
+      ${oldest ? html`<div><dt>Oldest record</dt><dd>${stamp(Date.parse(oldest), utc)} ${limit(ageMax, (max) => `deleted after ${duration(max * 1000)}`)}</dd></div>` : null}
       ${largestSource && records ? html`<div><dt>Largest source</dt><dd>${largestSource.source}, ${Math.round(largestSource.records / records * 100)} %</dd></div>` : null}
-      ${thinned && completeSince ? html`<div><dt>Thinned out</dt><dd title="Evidence is kept: errors, problems, runs, the newest records of each source">${count(thinned, "record")} before ${stamp(Date.parse(completeSince), utc)}</dd></div>` : null}
+      ${thinned && completeSince ? html`<div><dt>Thinned out</dt><dd title="Errors, problems, runs and the newest records of each source remain">${count(thinned, "record")} before ${stamp(Date.parse(completeSince), utc)}</dd></div>` : null}
       ${current ? html`<div><dt>Machine started</dt><dd>${ago(Date.parse(current.first), Date.now())}</dd></div>` : null}
       ${tails === undefined ? null : html`<div><dt>Live clients</dt><dd>${number(tails)}</dd></div>`}
     </dl>

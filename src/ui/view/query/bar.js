@@ -138,7 +138,7 @@ function Query() {
   return html`<div class=${`query ${wrong ? "invalid" : ""} ${typed.value ? "typing" : ""}`} onClick=${(/** @type {MouseEvent} */ event) => event.target === event.currentTarget && input.current?.focus()}>
     <${Icon} name="search" />
     ${shown.length > 0 ? html`<ul class="chips" aria-label="Filter">${shown.map((chip) => html`<li key=${chip.part + chip.text} class=${`chip-${chip.part} ${wrong && chip.from >= 0 && chip.from <= wrong.at && wrong.at <= chip.to ? "invalid" : ""}`}>
-      <button class="chip-text" title="Edit. Alt-click: show the opposite" onClick=${(/** @type {MouseEvent} */ event) => (event.altKey && chip.part === "q" ? commit(negated(chip.text), withoutChip({ ...filter.peek(), q: base.peek() }, chip)) : edit(chip))}>${chip.label}</button>
+      <button class="chip-text" title="Edit. Alt-click: negate" onClick=${(/** @type {MouseEvent} */ event) => (event.altKey && chip.part === "q" ? commit(negated(chip.text), withoutChip({ ...filter.peek(), q: base.peek() }, chip)) : edit(chip))}>${chip.label}</button>
       <button class="chip-remove" aria-label=${`Remove ${chip.label}`} onClick=${() => remove(chip)}><${Icon} name="close" /></button></li>`)}</ul>` : null}
     <input id="search" ref=${input} type="text" role="combobox" aria-label="Search or filter" aria-autocomplete="list" aria-expanded=${listed} aria-controls="suggestions"
       aria-activedescendant=${listed && at.value >= 0 ? `suggestion-${at.value}` : null} placeholder=${shown.length > 0 ? "" : innerWidth < 640 ? "Search or filter" : "Search, or filter by level:error, status>=500, unit:ssh.service \u2026"}

@@ -59,7 +59,7 @@ function Boot({ boot }) {
   const name = boot.index === 0 ? "This boot" : boot.index === -1 ? "Previous boot" : `Boot ${boot.index}`;
   return html`<li><button aria-pressed=${ranged(filter.value).boot === String(boot.index)} onClick=${() => choose({ boot: String(boot.index) })}>
     <b>${name}</b><span>${stamp(first, utc)}, ${duration(last - first)}</span>
-    <small>${count(boot.records, "record")}${boot.problems ? `, ${count(boot.problems, "problem")}` : ""}${boot.clean === false ? ", ended without shutdown" : ""}</small></button></li>`;
+    <small>${count(boot.records, "record")}${boot.problems ? `, ${count(boot.problems, "problem")}` : ""}${boot.clean === false ? ", ended without a clean shutdown" : ""}</small></button></li>`;
 }
 
 /** What a typed time means. @param {string} text @param {boolean} utc */

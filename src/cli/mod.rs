@@ -130,7 +130,7 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
 fn command() -> Command {
     Command::new("vmlog")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Collect, search and follow the logs of this VM: journal, files and commands")
+        .about("Collect, search and follow the logs of this VM: journal, containers, files and commands")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())
@@ -178,7 +178,7 @@ mod tests {
         let text = usage_text(&error.unwrap_err().render().to_string());
         assert_eq!(
             text,
-            "vmlog: unexpected argument '--no-such' found\n\nUsage: vmlog query [OPTIONS] [EXPR]\n\nFor more information, try '--help'.\n"
+            "vmlog: unexpected argument '--no-such' found\n\nUsage: vmlog query [OPTIONS] [EXPR]...\n\nFor more information, try '--help'.\n"
         );
     }
 

@@ -64,7 +64,7 @@ fn level_arguments() -> Vec<Arg> {
             "priority",
             'p',
             "RANGE",
-            "Levels of this syslog priority and more severe ones, or of FROM..TO",
+            "This syslog priority and more severe ones, or the range FROM..TO",
         )
         .conflicts_with_all(["level", "levels"]),
     ]
@@ -130,7 +130,9 @@ fn text_arguments() -> Vec<Arg> {
     vec![
         Arg::new("text")
             .value_name("EXPR")
-            .help("Expression such as 'timeout level>=warn -source:docker:*'; with --regex, --case or -v a text"),
+            .num_args(0..)
+            .action(ArgAction::Append)
+            .help("Expression such as 'timeout level>=warn -source:docker:*'; with --regex, --case or -v, plain text"),
         option(
             "grep",
             'g',
@@ -154,10 +156,10 @@ fn text_arguments() -> Vec<Arg> {
         )
         .action(ArgAction::Append)
         .allow_hyphen_values(true),
-        long("pattern", "TEMPLATE", "Messages like this line of `vmlog patterns`, such as 'took <num> ms'")
+        long("pattern", "TEMPLATE", "Messages of this pattern, as `vmlog patterns` prints it, such as 'took <num> ms'")
             .action(ArgAction::Append)
             .allow_hyphen_values(true),
-        long("exclude-pattern", "TEMPLATE", "All other messages")
+        long("exclude-pattern", "TEMPLATE", "Messages of all other patterns")
             .action(ArgAction::Append)
             .allow_hyphen_values(true),
         long("pid", "PID", "Output of this process"),
@@ -281,10 +283,16 @@ fn add_text(parameters: &mut Parameters, matches: &ArgMatches) {
         add(parameters, "case", case.or(Some(usual)));
     } else {
         let after_boot = given(matches, "boot").filter(|text| !is_boot(text));
+        let words = matches.get_many::<String>("text").into_iter().flatten();
+        let words: Vec<&str> = after_boot
+            .into_iter()
+            .chain(words.map(String::as_str))
+            .collect();
+        let text = (!words.is_empty()).then(|| words.join(" "));
         let is_plain = case.is_some() || matches.get_flag("regex") || matches.get_flag("invert");
         let name = if is_plain { "search" } else { "q" };
         add(parameters, "search", given(matches, "search"));
-        add(parameters, name, given(matches, "text").or(after_boot));
+        add(parameters, name, text.as_deref());
         add(parameters, "case", case);
         if matches.get_flag("regex") {
             add(parameters, "regex", Some("true"));

@@ -91,7 +91,7 @@ fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> CheckResult {
     let entries: u64 = figures.iter().map(|figures| figures.n_entries).sum();
     let newest = Micros::from_unsigned(newest);
     let text = format!(
-        "{} with {} can be read, the newest of {newest}",
+        "{} with {} can be read, the newest from {newest}",
         counted(read.len(), "file"),
         counted(entries, "entry")
     );

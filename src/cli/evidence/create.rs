@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// The arguments of `vmlog evidence`.
 pub(in crate::cli) fn command() -> Command {
     Command::new("evidence")
-        .about("Write a bundle: records and facts of this machine, before it is destroyed")
+        .about("Write a bundle of records and facts of this machine, before it is destroyed")
         .long_about(
             "Writes one bounded file with the records of a window (problems, runs, provisioning and events whole, the rest thinned) and \
              facts about this machine: failed units, containers, disk, memory, network, the kernel log. Secrets are redacted. A \

@@ -1,7 +1,7 @@
 //! `vmlog boots`: the boots of the machine, and how each ended.
 
 use super::time::shown;
-use super::{json_argument, print};
+use super::{json_argument, print_table};
 use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, add, flag, option};
@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let answer = Backend::open(matches)?.answer(JsonQuestion::Boots, &wanted)?;
     let zone = show::zone(matches);
     let boots = answer["boots"].as_array().map_or(&[][..], Vec::as_slice);
-    print(
+    print_table(
         matches.get_flag("json"),
         || answer.clone(),
         || text(boots, &zone),

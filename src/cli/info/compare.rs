@@ -1,6 +1,6 @@
 //! `vmlog compare`: what is different between two boots, runs or times.
 
-use super::{json_argument, one_line, print};
+use super::{count_or_blank, json_argument, one_line, print_table};
 use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, add, flag, given, option};
@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         add(&mut wanted, "limit", Some(&limit.to_string()));
     }
     let answer = Backend::open(matches)?.answer(JsonQuestion::Compare, &wanted)?;
-    print(
+    print_table(
         matches.get_flag("json"),
         || answer.clone(),
         || text(&answer),
@@ -69,23 +69,26 @@ fn text(answer: &Value) -> String {
         return format!("no difference in {a} and {b} records\n");
     }
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let cells: Vec<[String; 5]> = patterns
+    let cells: Vec<[String; 6]> = patterns
         .iter()
         .map(|pattern| {
+            let level = |name: &str| count_or_blank(pattern["levels"][name].as_u64());
             [
                 word(&pattern["change"]),
-                word(&pattern["level"]),
                 pattern["a"].to_string(),
                 pattern["b"].to_string(),
+                level("error"),
+                level("warn"),
                 one_line(pattern["template"].as_str().unwrap_or_default()),
             ]
         })
         .collect();
     let headings = [
         ("CHANGE", Align::Left),
-        ("LEVEL", Align::Left),
         ("A", Align::Right),
         ("B", Align::Right),
+        ("ERRORS", Align::Right),
+        ("WARNINGS", Align::Right),
         ("PATTERN", Align::Left),
     ];
     table(headings, &cells)
@@ -98,11 +101,12 @@ mod tests {
 
     #[test]
     fn differences_are_a_table() {
-        let pattern = json!({"template": "job <*> failed", "change": "new", "level": "error", "a": 0, "b": 12});
+        let pattern = json!({"template": "job <*> failed", "change": "new", "level": "error", "a": 0, "b": 12,
+            "levels": {"debug": 0, "info": 9, "warn": 0, "error": 3}});
         let answer = json!({"a": {"records": 5}, "b": {"records": 17}, "patterns": [pattern]});
         assert_eq!(
             text(&answer),
-            "CHANGE  LEVEL  A   B  PATTERN\nnew     error  0  12  job <*> failed\n"
+            "CHANGE  A   B  ERRORS  WARNINGS  PATTERN\nnew     0  12       3            job <*> failed\n"
         );
         let none = json!({"a": {"records": 5}, "b": {"records": 17}, "patterns": []});
         assert_eq!(text(&none), "no difference in 5 and 17 records\n");

@@ -1,7 +1,7 @@
 //! `vmlog patterns` and `vmlog fields`: similar lines, and the keys and values of metadata.
 
 use super::time::shown;
-use super::{count_or_blank, counts_table, json_argument, one_line, print};
+use super::{count_or_blank, counts_table, json_argument, one_line, print_table};
 use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, Parameters, add, flag, given, option};
@@ -78,7 +78,7 @@ fn answer(
         add(&mut wanted, "limit", Some(&limit.to_string()));
     }
     let answer = Backend::open(matches)?.answer(question, &wanted)?;
-    print(
+    print_table(
         matches.get_flag("json"),
         || answer.clone(),
         || text(&answer, &zone),

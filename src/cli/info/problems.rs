@@ -1,17 +1,21 @@
 //! `vmlog problems`: what went wrong, and why.
 
 use super::time::shown;
-use super::{json_argument, one_line, print};
+use super::{json_argument, one_line, print, terminal_width};
 use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, Parameters, add, flag, long, option};
 use crate::cli::show;
 use crate::cli::terminal::table::{Align, table};
+use crate::cli::terminal::text::{Span, wrap};
 use crate::time::{Micros, Zone};
 use clap::{ArgAction, ArgMatches, Command, value_parser};
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// Columns before a cause on a terminal, and the maximum number of its rows.
+const INDENT: usize = 4;
+const CAUSE_ROWS_MAX: usize = 3;
 /// A failure of the command itself; 1 says that there are problems.
 const FAILED: u8 = 3;
 
@@ -78,6 +82,8 @@ fn list(matches: &ArgMatches) -> Result<u8, Failure> {
         || {
             if matches.get_flag("context") {
                 with_context(problems, &zone)
+            } else if let Some(columns) = terminal_width() {
+                listed(problems, &zone, columns)
             } else {
                 text(problems, &zone)
             }
@@ -132,6 +138,37 @@ fn text(problems: &[Value], zone: &Zone) -> String {
         ("CAUSE", Align::Left),
     ];
     table(headings, &cells)
+}
+
+/// For a terminal, where a table would be too wide for the causes.
+fn listed(problems: &[Value], zone: &Zone, columns: usize) -> String {
+    let mut out = String::new();
+    for problem in problems {
+        let times = match problem["count"].as_u64() {
+            Some(count @ 2..) => format!(" ({count} times)"),
+            _ => String::new(),
+        };
+        // writing to memory cannot fail
+        let _ = writeln!(
+            out,
+            "{}  {:<5}  {}{times}",
+            shown(word(problem, "last"), zone),
+            word(problem, "severity"),
+            word(problem, "title")
+        );
+        let cause = one_line(word(&problem["cause"], "message"));
+        let rows = wrap(&[Span::new(cause, "")], columns.saturating_sub(INDENT));
+        for row in rows.iter().take(CAUSE_ROWS_MAX) {
+            let line: String = row.iter().map(|span| span.text.as_str()).collect();
+            if !line.trim().is_empty() {
+                let _ = writeln!(out, "{:INDENT$}{}", "", line.trim());
+            }
+        }
+    }
+    if out.is_empty() {
+        out.push_str("no problems\n");
+    }
+    out
 }
 
 fn with_context(problems: &[Value], zone: &Zone) -> String {
@@ -197,6 +234,25 @@ mod tests {
              2026-02-17 14:35:15  error      3  nginx.service failed  bind() failed\n"
         );
         assert_eq!(text(&[], &Zone::utc()), "no problems\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_causes_below_their_problems() {
+        let mut problems = problems();
+        assert_eq!(
+            listed(&problems, &Zone::utc(), 80),
+            "2026-02-17 14:35:15  error  nginx.service failed (3 times)\n    bind() failed\n"
+        );
+        problems[0]["cause"]["message"] = "word ".repeat(40).into();
+        let narrow = listed(&problems, &Zone::utc(), 44);
+        let rows: Vec<&str> = narrow.lines().skip(1).collect();
+        assert_eq!(rows.len(), CAUSE_ROWS_MAX);
+        assert!(
+            rows.iter()
+                .all(|row| row.starts_with("    word") && row.len() <= 44),
+            "{narrow}"
+        );
+        assert_eq!(listed(&[], &Zone::utc(), 80), "no problems\n");
     }
 
     #[test]

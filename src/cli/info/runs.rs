@@ -1,7 +1,7 @@
 //! `vmlog runs` and `vmlog run`: lists captured commands, and shows one of them with its output.
 
 use super::time::{duration, shown};
-use super::{json_argument, one_line, print};
+use super::{json_argument, one_line, print, print_table, terminal_width};
 use crate::cli::endpoint::{self, Backend, RunRow};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, add, flag, given, option};
@@ -58,6 +58,10 @@ pub(in crate::cli) fn one_command() -> Command {
         .args(endpoint::arguments())
 }
 
+/// The length of an ID, and of its beginning that a terminal shows at least.
+const ID_CHARS: usize = 26;
+const ID_CHARS_MIN: usize = 12;
+
 /// Lists the runs.
 pub(in crate::cli) fn list(matches: &ArgMatches) -> Result<(), Failure> {
     let limit = *matches.get_one::<usize>("limit").unwrap_or(&20);
@@ -75,10 +79,10 @@ pub(in crate::cli) fn list(matches: &ArgMatches) -> Result<(), Failure> {
         rows.len() < limit
     })?;
     let zone = show::zone(matches);
-    print(
+    print_table(
         matches.get_flag("json"),
         || json!({"runs": rows, "hasMore": !is_whole}),
-        || text(&rows, &zone),
+        || text(&rows, &zone, terminal_width().is_some()),
     )?;
     for warning in warnings {
         notice!("{warning}");
@@ -115,7 +119,23 @@ fn each(
     }
 }
 
-fn text(rows: &[RunRow], zone: &Zone) -> String {
+/// The length of IDs that tells the runs apart; `vmlog run` takes the beginning of an ID.
+fn id_length(rows: &[RunRow]) -> usize {
+    (ID_CHARS_MIN..ID_CHARS)
+        .find(|length| {
+            let mut starts: Vec<&str> = rows.iter().map(|run| start_of(&run.id, *length)).collect();
+            starts.sort_unstable();
+            starts.windows(2).all(|pair| pair.first() != pair.last())
+        })
+        .unwrap_or(ID_CHARS)
+}
+
+fn start_of(id: &str, length: usize) -> &str {
+    id.get(..length).unwrap_or(id)
+}
+
+fn text(rows: &[RunRow], zone: &Zone, is_narrow: bool) -> String {
+    let id_length = if is_narrow { id_length(rows) } else { ID_CHARS };
     if rows.is_empty() {
         return "no runs; capture a command with `vmlog exec COMMAND`\n".to_owned();
     }
@@ -123,7 +143,7 @@ fn text(rows: &[RunRow], zone: &Zone) -> String {
         .iter()
         .map(|run| {
             [
-                run.id.clone(),
+                start_of(&run.id, id_length).to_owned(),
                 shown(&run.start, zone),
                 run.duration_ms.map_or_else(String::new, duration),
                 result(run),
@@ -304,15 +324,36 @@ mod tests {
 
     #[test]
     fn a_list_has_headings_and_aligned_columns() {
-        let shown = text(&[run()], &Zone::utc());
+        let shown = text(&[run()], &Zone::utc(), false);
         assert_eq!(
             shown,
             "ID                          START                DURATION  RESULT       NAME   COMMAND\n\
              01kj5p4zhs0g5cv2tnmq83y7re  2026-02-17 14:30:15     3.2 s  exit code 1  setup  npm ci\n"
         );
         assert_eq!(
-            text(&[], &Zone::utc()),
+            text(&[], &Zone::utc(), false),
             "no runs; capture a command with `vmlog exec COMMAND`\n"
         );
+    }
+
+    #[test]
+    fn a_terminal_gets_ids_that_are_long_enough() {
+        let with_id = |id: &str| RunRow {
+            id: id.to_owned(),
+            ..run()
+        };
+        let rows = [
+            with_id("01m8n3zsfnqh46wf3j1s6ba807"),
+            with_id("01m8n3zsfnqh4zzzzzzzzzzzzz"),
+        ];
+        let shown = text(&rows, &Zone::utc(), true);
+        let ids: Vec<&str> = shown
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert_eq!(ids, ["01m8n3zsfnqh46", "01m8n3zsfnqh4z"]);
+        let alone = text(rows.get(..1).unwrap_or_default(), &Zone::utc(), true);
+        assert!(alone.contains("\n01m8n3zsfnqh  "), "{alone}");
     }
 }

@@ -1,7 +1,7 @@
 //! `vmlog sources`: lists the sources with their counts.
 
 use super::time::shown;
-use super::{count_or_blank, counts_table, json_argument, print};
+use super::{count_or_blank, counts_table, json_argument, print_table};
 use crate::cli::endpoint::{self, Backend, SourceRow};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, add, flag};
@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             break;
         }
     }
-    print(
+    print_table(
         matches.get_flag("json"),
         || json!({"sources": rows}),
         || text(&rows, &zone),

@@ -179,7 +179,7 @@ fn text(status: &Value, zone: &Zone) -> String {
             (records["oldest"].as_str(), records["newest"].as_str())
         {
             let (oldest, newest) = (shown(oldest, zone), shown(newest, zone));
-            let _ = writeln!(out, "reach    {oldest} to {newest}");
+            let _ = writeln!(out, "history  {oldest} to {newest}");
         }
     }
     if let Some(history) = history(status) {
@@ -213,7 +213,7 @@ fn history_lines(history: &Value, zone: &Zone) -> String {
         let since = shown(since, zone);
         let _ = writeln!(
             out,
-            "thinned  {thinned} records before {since} were deleted, evidence is kept"
+            "thinned  deleted {thinned} records before {since}, kept the evidence"
         );
     }
     let largest = &history["largestSource"];
@@ -245,7 +245,7 @@ fn collector_table(collectors: &serde_json::Map<String, Value>) -> String {
         ("COLLECTOR", Align::Left),
         ("STATE", Align::Left),
         ("STORED", Align::Right),
-        ("BEHIND", Align::Right),
+        ("LAG", Align::Right),
         ("GAPS", Align::Right),
         ("ERRORS", Align::Right),
         ("NOT FOLLOWED", Align::Right),
@@ -272,12 +272,12 @@ mod tests {
             text(&status, &Zone::utc()),
             "server   http://127.0.0.1:8687 is ready\n\
              records  120 from 4 sources, 3 errors\n\
-             reach    2026-02-17 14:30:15 to 2026-02-17 15:00:00\n\
-             thinned  900 records before 2026-02-17 14:50:00 were deleted, evidence is kept\n\
+             history  2026-02-17 14:30:15 to 2026-02-17 15:00:00\n\
+             thinned  deleted 900 records before 2026-02-17 14:50:00, kept the evidence\n\
              largest  docker:web with 100 records\n\
              problems 2; see `vmlog problems`\n\n\
-             COLLECTOR  STATE    STORED  BEHIND  GAPS  ERRORS  NOT FOLLOWED\n\
-             journald   running     120     0 s     1       0             0\n"
+             COLLECTOR  STATE    STORED  LAG  GAPS  ERRORS  NOT FOLLOWED\n\
+             journald   running     120  0 s     1       0             0\n"
         );
     }
 }

@@ -134,7 +134,7 @@ const ZSH_VALUES: [(&str, &str); 6] = [
 const ZSH_ARGUMENTS: [(&str, &str); 5] = [
     ("':id -- ", "_vmlog_runs"),
     ("'::key -- ", "_vmlog_keys"),
-    ("'::text -- ", "_vmlog_expressions"),
+    ("'*::text -- ", "_vmlog_expressions"),
     ("':a -- ", "_vmlog_windows"),
     ("':b -- ", "_vmlog_windows"),
 ];

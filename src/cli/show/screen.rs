@@ -184,6 +184,14 @@ fn without_spaces_at_breaks(mut rows: Vec<Vec<Span>>) -> Vec<Vec<Span>> {
             last.text.truncate(last.text.trim_end_matches(' ').len());
         }
     }
+    for row in rows.iter_mut().skip(1) {
+        let blank = row.iter().take_while(|span| span.text.trim().is_empty());
+        let blank = blank.count();
+        row.drain(..blank);
+        if let Some(first) = row.first_mut() {
+            first.text = first.text.trim_start_matches(' ').to_owned();
+        }
+    }
     rows
 }
 

@@ -282,7 +282,8 @@ pub(in crate::cli) fn fitted(name: &str, columns: usize, is_utf8: bool) -> Strin
     format!("{fitted}{}", " ".repeat(missing))
 }
 
-fn taking(chars: impl Iterator<Item = char>, columns: usize) -> String {
+/// The first characters that take no more than `columns`.
+pub(in crate::cli) fn taking(chars: impl Iterator<Item = char>, columns: usize) -> String {
     let mut used = 0;
     chars
         .take_while(|c| {

@@ -191,7 +191,7 @@ fn status_of_a_store_shows_its_content() {
     assert_eq!(
         status,
         format!(
-            "store    {}\nrecords  8 from 3 sources, 3 errors\nreach    2026-02-17 14:30:00 to 2026-02-17 14:31:13\nlargest  devcontainer:web with 5 records\nproblems 0\n",
+            "store    {}\nrecords  8 from 3 sources, 3 errors\nhistory  2026-02-17 14:30:00 to 2026-02-17 14:31:13\nlargest  devcontainer:web with 5 records\nproblems 0\n",
             store.path().display()
         )
     );
@@ -208,7 +208,7 @@ fn status_reaches_to_the_earliest_time_not_to_the_first_id() {
     store.append(vec![at(500), at(900), at(100), at(700)]);
     let status = printed(&mut on(&store, &["status", "--utc"]));
     assert!(
-        status.contains("\nreach    2026-02-17 14:31:40 to 2026-02-17 14:45:00\n"),
+        status.contains("\nhistory  2026-02-17 14:31:40 to 2026-02-17 14:45:00\n"),
         "{status}"
     );
 }

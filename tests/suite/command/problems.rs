@@ -308,7 +308,7 @@ fn boots_are_compared() {
         text.lines()
             .nth(1)
             .unwrap()
-            .starts_with("new     error  0  40  payment failed"),
+            .starts_with("new     0  40      40            payment failed"),
         "{text}"
     );
 }

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// Maximum number of lines of an event: an endless stream of indented lines must not stay an error.
 const LINES_MAX: u32 = 5_000;
 
+/// Maximum number of lines of prose.
+const PROSE_MAX: u32 = 200;
+
 /// How deep the nesting of objects is tracked.
 const DEPTH_MAX: i32 = 1_000;
 
@@ -76,6 +79,10 @@ enum EventKind {
     Fields,
     /// A report of a sanitizer up to its summary, or of Go's race detector up to its ruler.
     Sanitizer,
+    /// Prose up to a line with a time or a level.
+    Prose,
+    /// A paragraph up to a blank line or one with a time or a level.
+    Paragraph,
 }
 
 /// The level of a line, and its relation to the event before.
@@ -237,6 +244,7 @@ impl LineEvent {
                 self.in_sanitizer_report(line);
                 Some(true)
             }
+            EventKind::Prose | EventKind::Paragraph => self.in_prose(line, stated),
             EventKind::Plain | EventKind::Frames | EventKind::Diagnostic | EventKind::Node => None,
         };
         if let Some(continues) = by_kind {
@@ -284,6 +292,16 @@ impl LineEvent {
             };
         }
         true
+    }
+
+    /// A blank line ends a paragraph.
+    fn in_prose(&mut self, line: &[u8], stated: Option<Level>) -> Option<bool> {
+        if self.kind == EventKind::Paragraph && line.trim_ascii().is_empty() {
+            self.kind = EventKind::Plain;
+            self.is_headed = false;
+            return None;
+        }
+        (stated.is_none() && self.lines < PROSE_MAX).then_some(true)
     }
 
     /// The summary is the last line of the report.
@@ -383,6 +401,10 @@ impl EventKind {
             } else {
                 Self::Rust
             }
+        } else if stated == Some(Level::Error) && begins_prose(text) {
+            Self::Prose
+        } else if text.starts_with(b"=") && says!(text, bytes, b" REPORT==== ") {
+            Self::Paragraph
         } else if kernel::begins(prefix::without_uptime(text), bytes) {
             Self::Kernel
         } else {
@@ -390,6 +412,13 @@ impl EventKind {
         };
         Some(kind)
     }
+}
+
+/// Whether an error is explained by the prose after it: a signal that ended `MySQL`, the failed start of Spring Boot, a message of Elm.
+fn begins_prose(text: &[u8]) -> bool {
+    text.ends_with(b" ;") && words::contains(text, needle!(b"d got signal "))
+        || text == b"APPLICATION FAILED TO START"
+        || text.starts_with(b"-- ") && text.ends_with(b".elm")
 }
 
 /// The text after the time of a line and a blank.
@@ -426,6 +455,8 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         b"goroutine ",
         b"SIG",
         b"thread '",
+        b"APPLICATION FAILED",
+        b"-- ",
     ]);
     let Some(bytes) = bytes else {
         return true;
@@ -457,6 +488,8 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         || may_say!(bytes, b"http: panic serving")
         || may_say!(bytes, b": Traceback (most")
         || may_say!(bytes, b" invoked oom-killer: ")
+        || may_say!(bytes, b" REPORT==== ")
+        || stated == Some(Level::Error) && text.ends_with(b" ;")
 }
 
 /// `panic: x`, `fatal error: x`, `goroutine 1 [running]:`, `SIGQUIT: quit`.

@@ -62,6 +62,7 @@ pub(super) fn is_node(line: &[u8]) -> bool {
         || is_indented(line)
         || line.starts_with(b"}")
         || line.starts_with(b"Node.js v")
+        || line.starts_with(b"UnhandledPromiseRejection: ")
         || line.starts_with(b"Error: ")
         || level::exception_name(line).is_some()
 }
@@ -84,6 +85,10 @@ pub(super) fn is_property(line: &[u8]) -> bool {
         b"Reason: -",
         b"Stdout: ",
         b"Stderr: ",
+        b"Calls: ",
+        b"CPU Usage: ",
+        b"Maximum Resident Size: ",
+        b"Page faults with physical i/o: ",
     ]);
     STARTS.begin(line)
 }
@@ -111,6 +116,19 @@ static STARTS: Starts = Starts::new(&[
     b"State: %{",
     b"\"}",
     b"======= ",
+    b"Backtrace:",
+    b"Stacktrace:",
+    b"Current stack trace:",
+    b"coroutine 0:",
+    b"coroutine 1:",
+    b"in expression starting at ",
+    b"]):",
+    b"]) -",
+    b"frame #",
+    b"Exception raised from ",
+    b"CUDA kernel errors might be ",
+    b"For debugging consider passing CUDA_",
+    b"Compile with `TORCH_USE_",
 ]);
 
 /// Frames that belong to a trace in any context. The bytes of the line may be known.
@@ -149,7 +167,21 @@ pub(super) fn is_frame(line: &[u8], bytes: Option<ByteSet>) -> bool {
     {
         return true;
     }
-    is_numbered(text) || is_note(text)
+    is_numbered(text) || is_note(text) || is_at_address(text, bytes)
+}
+
+/// Frames with the address of the code: of Swift (`0    libswiftCore.so      0x00007f3b4c5d8f70 f + 50`) and Zig (`/app/main.zig:3:12:
+/// 0x1034e5c in main (main)`).
+fn is_at_address(text: &[u8], bytes: Option<ByteSet>) -> bool {
+    match text.first() {
+        Some(b'0'..=b'9') => {
+            let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let rest = text.get(digits..).unwrap_or_default();
+            rest.starts_with(b"  ") && says!(rest, bytes, b"  0x") && says!(rest, bytes, b" + ")
+        }
+        Some(b'/') => says!(text, bytes, b".zig:") && says!(text, bytes, b": 0x"),
+        _ => false,
+    }
 }
 
 /// What .NET and `SQLAlchemy` add to an exception: `File name: 'x'`, `[SQL: SELECT 1]`, `DETAIL:  Key (id)=(7) already exists.`
@@ -218,6 +250,8 @@ fn may_be_frame((text, bytes): (&[u8], Option<ByteSet>), is_indented: bool) -> b
         || is_note(text)
         || may_say!(bytes, b")[0x")
         || may_say!(bytes, b".rb:")
+        || may_say!(bytes, b".zig:")
+        || may_say!(bytes, b"  0x")
 }
 
 /// Frames with numbers, of PHP (`#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`) and Dart (`#1      main (file:///a.dart:3:5)`).
@@ -256,7 +290,12 @@ fn is_called_from(text: &[u8], bytes: Option<ByteSet>) -> bool {
         let is_method = quotes.iter().any(|start| method.starts_with(start));
         Some(is_method && method.ends_with(b"'") && !path.contains(&b' '))
     };
-    let starts: [&[u8]; 3] = [b"Raised at ", b"Called from ", b"Re-raised at "];
+    let starts: [&[u8]; 4] = [
+        b"Raised at ",
+        b"Raised by ",
+        b"Called from ",
+        b"Re-raised at ",
+    ];
     let is_ocaml = || {
         starts.iter().any(|start| text.starts_with(start))
             && words::contains(text, needle!(b", line "))

@@ -89,6 +89,7 @@ const STARTS: &[&str] = &[
     "Tainted:",
     "PGD ",
     "#PF:",
+    "Oops: ",
     "task:",
     "\"echo 0 >",
     "Not tainted",

@@ -1,4 +1,4 @@
-//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo,
+//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git, Turborepo, Vagrant,
 //! Ray and terraform. The line after them states its time and level.
 
 use super::bytes::{ByteSet, may_say};
@@ -39,6 +39,9 @@ pub(crate) fn strip(text: &[u8], bytes: Option<ByteSet>) -> &[u8] {
         for prefix in [buildkit, remote, frame] {
             rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
         }
+    }
+    if rest.starts_with(b"==> ") {
+        rest = machine(rest).unwrap_or(rest).trim_ascii_start();
     }
     if rest.starts_with(b"(") {
         rest = worker(rest)
@@ -105,6 +108,13 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
 /// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
+}
+
+/// The machine that Vagrant and Packer name: `==> default: text`.
+fn machine(text: &[u8]) -> Option<&[u8]> {
+    let (name, rest) = split_once(text.strip_prefix(b"==> ")?, b' ')?;
+    let name = name.strip_suffix(b":")?;
+    (!name.is_empty() && level_names::named(name).is_none()).then_some(rest)
 }
 
 /// The process that Ray and vLLM name before its output, and the text after it: `(raylet) text`, `(train pid=12, ip=10.0.0.7) text`,
@@ -237,6 +247,9 @@ mod tests {
             ("a.c:12: x", "a.c:12: x"),
             ("a b | c", "a b | c"),
             ("# FAIL: 0", "# FAIL: 0"),
+            ("==> default: E: x", "E: x"),
+            ("==> Error: x", "==> Error: x"),
+            ("==> web1 ready", "==> web1 ready"),
             ("(train pid=12, ip=10.0.0.7) x", "x"),
             ("(raylet) x", "x"),
             ("(root) CMD x", "(root) CMD x"),

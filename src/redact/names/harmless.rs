@@ -76,6 +76,57 @@ pub(super) fn is_schema(text: &[u8], start: usize) -> bool {
             .any(|holder| memchr::memmem::find(object, holder).is_some())
 }
 
+/// Whether a list says what is wrong with a value, as forms are answered: `["This field is required."]`, `["can't be blank"]`.
+pub(super) fn is_list_of_errors(text: &[u8], start: usize) -> bool {
+    const LENGTH_MAX: usize = 512;
+    const WORDS: [&[u8]; 10] = [
+        b"required",
+        b"blank",
+        b"must",
+        b"short",
+        b"long",
+        b"invalid",
+        b"least",
+        b"match",
+        b"empty",
+        b"incorrect",
+    ];
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let end = closing_bracket(near, 0);
+    let list = near
+        .get(..end)
+        .and_then(|list| list.strip_prefix(b"[")?.strip_suffix(b"]"));
+    let is_error = |held: &[u8]| {
+        let mut words = held.split(|&byte| byte == b' ');
+        let is_word = |word: &[u8]| {
+            let word = word.trim_ascii_end();
+            let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+            digits <= 3
+                && (digits == 0
+                    || digits
+                        == word
+                            .iter()
+                            .filter(|byte| byte.is_ascii_alphanumeric())
+                            .count())
+        };
+        let is_sentence = words.clone().count() >= 2 && words.clone().all(is_word);
+        is_sentence
+            && words.any(|word| {
+                let end = word
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphabetic())
+                    .count();
+                WORDS.contains(&word.get(..end).unwrap_or_default())
+            })
+    };
+    list.is_some_and(|list| {
+        // the texts between the quotes are every second part
+        let parts = list.split(|&byte| byte == b'"').skip(1).step_by(2);
+        parts.clone().next().is_some() && parts.clone().all(is_error)
+    })
+}
+
 /// Whether the value is a number of bytes or characters: the length of a secret.
 pub(super) fn is_size(text: &[u8], value: usize) -> bool {
     const DIGITS_MAX: usize = 6;

@@ -3,7 +3,8 @@
 
 use super::beside::{form_value, value_before};
 use super::harmless::{
-    is_cookie_of_bus, is_count, is_missing_object, is_schema, is_size, is_working_directory,
+    is_cookie_of_bus, is_count, is_list_of_errors, is_missing_object, is_schema, is_size,
+    is_working_directory,
 };
 use super::judge::Judge;
 use super::link::Link;
@@ -335,9 +336,10 @@ fn structured(
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
             let is_key = judge.strength == Strength::Key && !judge.strict;
-            let mut is_schema =
+            let is_harmless = is_absent(text, start)
+                || is_list_of_errors(text, start)
                 || is_schema(text, start) && !memo.values.lists.hold_random(text, start);
-            if !judge.strict && (is_absent(text, start) || is_schema()) {
+            if !judge.strict && is_harmless {
                 return None;
             }
             if is_key || judge.is_weak() && !memo.values.lists.hold_random(text, start) {
@@ -350,7 +352,11 @@ fn structured(
         _ => (structured_bare_end(text, start, reach), MaskForm::Quoted),
     };
     let value = text.get(start..end)?;
-    let continues = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
+    // kubelet: `volume "db-password" : secret "db-password" not found`
+    let continues = matches!(
+        text.get(end..),
+        Some([b' ', b'"', next, ..] | [b' ', next, ..]) if next.is_ascii_alphabetic()
+    );
     if !judge.strict && link.colon && continues && prose::is_ordinary_word(value) {
         return None;
     }

@@ -19,6 +19,8 @@ pub(super) enum Expected {
     Value,
     /// A line that consists of a secret.
     Alone,
+    /// A line of a script that sends a secret.
+    Sent,
     /// Lines with a user, a colon and a password.
     Users,
     /// This number of lines of a key in `PuTTY` format.
@@ -106,7 +108,7 @@ impl Announcements {
                 Expected::Users => USERS_MAX,
                 Expected::Lines(count) => count.min(KEY_LINES_MAX),
                 Expected::Block(_) => BLOCK_LINES_MAX,
-                Expected::Value | Expected::Alone => LINES_BETWEEN_MAX,
+                Expected::Value | Expected::Alone | Expected::Sent => LINES_BETWEEN_MAX,
             };
             let announcement = Announcement {
                 expected,
@@ -153,6 +155,11 @@ impl Announcements {
             }
             Expected::Alone => {
                 let found = alone(message);
+                let continues = found.is_none();
+                (found, continues)
+            }
+            Expected::Sent => {
+                let found = sent(message);
                 let continues = found.is_none();
                 (found, continues)
             }
@@ -207,6 +214,9 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
             Some(Expected::Lines(count))
         }
         b'"' if form_field(line).is_some_and(&is_secret) => Some(Expected::Alone),
+        b'"' | b'\'' if expects_password(line) => Some(Expected::Sent),
+        // Elasticsearch: `Password for the [elastic] user successfully reset.` before `New value: x`
+        b'.' if starts_with(line, "password") && ends_in(line, "reset.") => Some(Expected::Value),
         _ => named(line)
             .filter(|name| is_secret(name))
             .map(|_| Expected::Value),
@@ -285,7 +295,29 @@ fn tag_name(line: &str) -> Option<&str> {
     Some(name.trim())
 }
 
-/// The value in `value: x`, `"value": "x",` and `<value>x</value>`.
+/// Whether a line of an expect script waits for the prompt of a password: `expect "*assword:"`.
+fn expects_password(line: &str) -> bool {
+    starts_with(line.trim_start(), "expect ")
+        && (line.contains("assword") || line.contains("assphrase"))
+}
+
+/// What a line of an expect script sends: `send "x\r"`, `send -- "x\n"`.
+fn sent(message: &str) -> Option<Range<usize>> {
+    let rest = message.trim_start().strip_prefix("send ")?.trim_start();
+    let rest = rest.strip_prefix("-- ").unwrap_or(rest).trim_start();
+    let start = message.len() - rest.len();
+    let quote = Quote::at(message.as_bytes(), start)?;
+    let content = start + quote.length;
+    let text = message.get(content..quote.close(message.as_bytes(), content).0)?;
+    let secret = text
+        .strip_suffix("\\r")
+        .or_else(|| text.strip_suffix("\\n"))
+        .unwrap_or(text);
+    let is_secret = !secret.is_empty() && !secret.starts_with('$');
+    is_secret.then_some(content..content + secret.len())
+}
+
+/// The value in `value: x`, `New value: x`, `"value": "x",` and `<value>x</value>`.
 fn value(message: &str) -> Option<Range<usize>> {
     let bytes = message.as_bytes();
     let mut at = bytes
@@ -299,6 +331,9 @@ fn value(message: &str) -> Option<Range<usize>> {
     }
     let quote = Quote::at(bytes, at);
     at += quote.map_or(0, |quote| quote.length);
+    if bytes.get(at..)?.starts_with(b"New ") {
+        at += b"New ".len();
+    }
     at += value_key_length(bytes.get(at..)?)?;
     at += quote
         .and_then(|_| Quote::at(bytes, at))
@@ -446,6 +481,17 @@ mod tests {
                 ],
                 "  #",
             ),
+            (
+                &["expect \"*assword:\"", "send -- \"a b\\r\""],
+                "send -- \"#\\r\"",
+            ),
+            (
+                &[
+                    "Password for the [elastic] user successfully reset.",
+                    "New value: x9kYh7qweZ",
+                ],
+                "New value: #",
+            ),
             (&["Private-Lines: 2", "Rd3Qv3O0=="], "#"),
             (
                 &[
@@ -482,6 +528,9 @@ mod tests {
                 "Cloud-init v. 20.4.1 finished: done",
             ],
             &["error:", "x9kYh7qweZ"],
+            &["expect \"login:\"", "send \"bob\\r\""],
+            &["expect \"password:\"", "send \"$password\\r\""],
+            &["The cache was reset.", "New value: 12"],
             &["description: |", "  a b"],
             &["password: |", "", "name: x"],
             &["\"tags\": {", "\"value\": \"a\""],

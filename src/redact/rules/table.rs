@@ -316,10 +316,14 @@ const PLACES: &[Rule] = &[
         literals: &[
             "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "wpa-psk", "-passin",
             "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ", ": eap \"", ": xauth \"",
+            "credentials: ", "login: ", "login with ", "log in with ",
         ],
         shape: token(
             Before::Any,
-            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: (?:psk|eap|xauth))[ \\t=:]+(?:pass:)?[\"']?",
+            concat!(
+                "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: (?:psk|eap|xauth))[ \\t=:]+(?:pass:)?[\"']?",
+                "|(?i:credentials:|login:|login with|log in with) [\"']?[A-Za-z0-9._@-]+(?: / |:)",
+            ),
             "[^\\s\"']{6,}",
         )
         .only(shape::is_likely),

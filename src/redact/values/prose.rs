@@ -155,6 +155,7 @@ const NO_NAMES: &[&str] = &[
     "trespass",
     "surpass",
     "multipass",
+    "check_ntlm_password",
 ];
 
 /// Terms of databases and registries that do not form a pair with white space alone.

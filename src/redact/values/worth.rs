@@ -163,9 +163,10 @@ pub(super) fn is_path_start(value: &[u8]) -> bool {
     is_plain_segment(first) && !is_base64
 }
 
-/// Whether a value is hexadecimal in capitals, as the ids of keys are written.
+/// Whether a value is hexadecimal in capitals, as the ids of keys are written, perhaps after `0x`.
 pub(in crate::redact) fn is_key_id(value: &[u8]) -> bool {
     let value = trimmed(value);
+    let value = value.strip_prefix(b"0x").unwrap_or(value);
     matches!(value.len(), 8 | 16 | 32 | 40)
         && value
             .iter()

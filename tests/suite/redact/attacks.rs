@@ -125,6 +125,14 @@ const TEXTS: &[&str] = &[
     "A temporary password is generated for root@localhost: %S",
     "Your password is %S",
     "the admin password was set to %S",
+    "Default admin credentials: admin / %S",
+    "Login with admin:%S",
+    // Arguments of tools.
+    "secretsdump.py corp/bob:%S@192.0.2.5",
+    "impacket-psexec CORP/Administrator:%S@db1 whoami~~ whoami",
+    "crackmapexec smb 192.0.2.5 -u bob -p %S",
+    "hydra -l bob -p %S ssh://192.0.2.5~~ ssh://192.0.2.5",
+    "echo -n %S | cryptsetup open /dev/sda x --key-file -",
     // Names.
     "user=bob pass=%S ip=1~~ ip=1",
     r#"{"pass":"%S"}"#,
@@ -415,6 +423,14 @@ const HARMLESS: &[&str] = &[
     r#"argc=4 a0="docker" a1="run" a2="-p" a3="80:80""#,
     "Login OK: [bob/<via Auth-Type = EAP>] (from client ap port 0)",
     "the values (a, b) are where the key is",
+    "check_ntlm_password: sam authentication for user [bob] FAILED with error NT_STATUS_WRONG_PASSWORD",
+    r#"MountVolume.SetUp failed for volume "app-secret" : secret "app-secret" not found"#,
+    r#"MountVolume.SetUp failed for volume "db-password" : configmap "x" not found"#,
+    r#"{"password":["This field is required."]}"#,
+    r#"{"errors":{"password":["can't be blank","is too short (minimum is 8 characters)"]}}"#,
+    "Importing GPG key 0x8483C65D:",
+    "last login: 2026/02/17 from 192.0.2.5, login with http://localhost:8080/admin",
+    r#"rclone mount --password-command "pass show rclone" remote: /mnt"#,
 ];
 
 #[test]

@@ -56,15 +56,26 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     let is_rust = text.starts_with(b"thread '") && words::contains(text, needle!(b"panicked at "));
-    is_rust.then_some(Level::Error)
+    (is_rust || is_zig_panic(text)).then_some(Level::Error)
 }
 
-/// Assertions of C and C++: ``pay: pay.c:3: main: Assertion `x > 0' failed.``, `/src/ggml.c:123: GGML_ASSERT(x) failed`.
+/// Zig: `thread 12345 panic: index out of bounds`.
+fn is_zig_panic(text: &[u8]) -> bool {
+    let (number, rest) = text
+        .strip_prefix(b"thread ")
+        .and_then(|rest| split_once(rest, b' '))
+        .unwrap_or_default();
+    is_number(number) && rest.starts_with(b"panic: ")
+}
+
+/// Assertions of C and C++: ``pay: pay.c:3: main: Assertion `x > 0' failed.``, `/src/ggml.c:123: GGML_ASSERT(x) failed`; of CUDA:
+/// ``a.cu:3: f: block: [0,0,0], thread: [1,0,0] Assertion `x` failed.``; of `GLib`: `gtk_main: assertion 'x > 0' failed`.
 pub(super) fn assertion(text: &[u8]) -> Option<Level> {
     let text = text.strip_suffix(b".").unwrap_or(text);
     let is_failed = text.ends_with(b" failed");
     let is_named = || {
-        words::contains(text, needle!(b": Assertion `"))
+        words::contains(text, needle!(b" Assertion `"))
+            || words::contains(text, needle!(b": assertion '"))
             || words::contains(text, needle!(b"_ASSERT("))
     };
     (is_failed && is_named()).then_some(Level::Error)
@@ -133,6 +144,7 @@ pub(super) fn exception(text: &[u8]) -> Option<Level> {
         b"APPLICATION FAILED TO START",
         b"exception '",
         b"Error [ERR_",
+        b"UnhandledPromiseRejection: ",
     ]);
     if STARTS.begin(text) || is_python_place(text) {
         return Some(Level::Error);

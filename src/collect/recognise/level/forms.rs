@@ -2,7 +2,7 @@
 //! says what its form needs, so that the others are not tried.
 
 use super::needs::{FormRow, RowsByPairs, RowsByStart, alternatives, rows_by_pairs, rows_by_start};
-use super::{clients, faults, marks, programs, reports, system_errors, tools};
+use super::{builds, clients, faults, marks, programs, reports, system_errors, tools};
 use crate::collect::recognise::bytes::ByteSet;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 127] = [
+static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -42,7 +42,7 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Compiler, programs::at_place).or().says(b" remark"),
     FormRow::new(Rule::Tabbed, programs::tabbed).starts(DIGITS).has(b"\t"),
     FormRow::new(Rule::Panic, faults::panic).starts(b"pfFKSAt*dmc#EhBIUT=u"),
-    FormRow::new(Rule::Panic, faults::assertion).says(b": Assertion `"),
+    FormRow::new(Rule::Panic, faults::assertion).says(b"ssertion ").says(b" failed"),
     FormRow::new(Rule::Panic, faults::assertion).or().says(b"_ASSERT("),
     FormRow::new(Rule::Systemd, tools::systemd).says(b"systemd["),
     FormRow::new(Rule::Systemd, tools::systemd).or().says(b"systemd: "),
@@ -51,9 +51,9 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".").says(b": Failed with result '"),
     FormRow::new(Rule::Systemd, tools::systemd).or().labelled().has(b".").says(b" entered failed state."),
     FormRow::new(Rule::Systemd, tools::systemd).or().labelled().says(b".service failed."),
-    FormRow::new(Rule::BuildTool, tools::go_compiler).labelled().says(b".go:"),
-    FormRow::new(Rule::BuildTool, tools::go_compiler).or().starts(b" \t\n\x0c\r").says(b".go:"),
-    FormRow::new(Rule::BuildTool, tools::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gyUH\xe2"),
+    FormRow::new(Rule::BuildTool, builds::go_compiler).labelled().says(b".go:"),
+    FormRow::new(Rule::BuildTool, builds::go_compiler).or().starts(b" \t\n\x0c\r").says(b".go:"),
+    FormRow::new(Rule::BuildTool, builds::build_tool).starts(b" \t\n\x0c\rBF*EMCfr[-Y=e>Lwn!A(gyUH\xe2"),
     FormRow::new(Rule::Linter, clients::linter).starts(b" 0123456789").says(b" error"),
     FormRow::new(Rule::Linter, clients::linter).or().starts(b" 0123456789").says(b" warning"),
     FormRow::new(Rule::Linter, clients::linter).or().starts(b"\xe2").says(b" problem"),
@@ -61,9 +61,7 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Client, clients::openssl).starts(HEXADECIMAL).says(b":error:"),
     FormRow::new(Rule::Client, clients::snapd).labelled().says(b".go:").says(b"] failed: "),
     FormRow::new(Rule::Client, clients::snapd).or().labelled().says(b".go:").says(b" error: "),
-    FormRow::new(Rule::Client, clients::exit_code).says(b"ed with exit code "),
-    FormRow::new(Rule::Client, clients::exit_code).or().says(b" exited with "),
-    FormRow::new(Rule::Client, clients::exit_code).or().says(b" exit status "),
+    FormRow::new(Rule::Client, clients::exit_code).says(b" exit"),
     FormRow::new(Rule::Client, clients::killed_job).says(b": line "),
     FormRow::new(Rule::Client, clients::compose_status).starts(b"C").says(b"Container "),
     FormRow::new(Rule::Client, clients::no_server).says(b" has no server available!"),
@@ -94,7 +92,7 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Client, marks::imagemagick).says(b" @ error/"),
     FormRow::new(Rule::Client, marks::imagemagick).or().says(b" @ warning/"),
     FormRow::new(Rule::Client, marks::imagemagick).or().says(b" @ fatal/"),
-    FormRow::new(Rule::Client, marks::nccl).says(b"] NCCL WARN "),
+    FormRow::new(Rule::Client, marks::nccl).says(b" NCCL WARN "),
     FormRow::new(Rule::Database, marks::database_code).starts(b"OTPS"),
     FormRow::new(Rule::Database, marks::postgresql_csv).starts(b"0123456789,").says(b",\""),
     FormRow::new(Rule::Script, marks::script).starts(b"E").says(b"Error in "),
@@ -119,7 +117,7 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Interrupt"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Throwable"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Fault"),
-    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"ABCDEIJKMNOSTUVXabcdghkmnprstuvw"),
+    FormRow::new(Rule::Kernel, faults::kernel_fault).starts(b"ABCDEIJKMNOSTUVWXabcdghkmnprstuvw"),
     FormRow::new(Rule::Kernel, faults::kernel).starts(b"["),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b"kernel: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().says(b" invoked oom-killer: "),
@@ -131,8 +129,9 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
-    FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-=>ABCDEFJKLMNOPRSTUWYZ[bceglmnpruwz"),
+    FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-0<=>ABCDEFJKLMNOPQRSTUVWXYZ[bceghiklmnprstuwz"),
     FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/E"),
+    FormRow::new(Rule::Tool, tools::subject_failed).starts(CAPITALS).says(b" failed"),
     FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
     FormRow::new(Rule::Tool, system_errors::of_go_named).labelled().says(b": open "),

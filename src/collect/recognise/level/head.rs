@@ -340,7 +340,7 @@ fn celery(word: &[u8]) -> Option<Level> {
 }
 
 /// Whether only a zero, zeros of other labels, or a word for nothing follow the label: `# FAIL:  0`, `error: 0`,
-/// `ERROR: 0, WARN: 0`, `error: null`.
+/// `ERROR: 0, WARN: 0`, `failed: 0, passed: 3`, `error: null`.
 fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
     let Some(at) = words::find(text, label) else {
         return false;
@@ -354,7 +354,11 @@ fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
             b"null" | b"nil" | b"none" | b"None" | b"false" | b"true" | b"off" | b"on" | b"no"
             | b"yes" | b"undefined" | b"\"\"",
         ) => words.next().is_none(),
-        Some(b"0") => words.all(|word| word == b"0" || word.iter().all(u8::is_ascii_alphabetic)),
+        Some(b"0") => {
+            // `failed: 0, passed: 3`
+            rest.trim_ascii_start().starts_with(b"0,")
+                || words.all(|word| word == b"0" || word.iter().all(u8::is_ascii_alphabetic))
+        }
         _ => false,
     }
 }
@@ -525,7 +529,7 @@ fn starts_with_digit(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// `dpkg:`, `sshd[12]:`, `general:`, `health(warnable=login-state):`: a program and a colon.
+/// `dpkg:`, `sshd[12]:`, `general:`, `health(warnable=login-state):`, `health("overall"):`: a program and a colon.
 fn is_tag(word: &[u8]) -> bool {
     let Some(name) = word.strip_suffix(b":") else {
         return false;
@@ -534,7 +538,7 @@ fn is_tag(word: &[u8]) -> bool {
         byte.is_ascii_alphanumeric()
             || matches!(
                 byte,
-                b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@' | b'(' | b')' | b'='
+                b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@' | b'(' | b')' | b'=' | b'"'
             )
     };
     // The name of a setting: `log_level: WARN`.

@@ -372,6 +372,7 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
     ]
     .iter()
     .any(|start| text.starts_with(start));
+    let is_death = is_death || words::contains(before, needle!(b" failed: "));
     match is_death {
         _ if !is_perl => None,
         true => Some(Level::Error),
@@ -415,8 +416,8 @@ pub(super) fn imagemagick(text: &[u8]) -> Option<Level> {
     }
 }
 
-/// NVIDIA's NCCL: `node1:7:8 [0] NCCL WARN text`.
+/// NVIDIA's NCCL: `node1:7:8 [0] NCCL WARN text`, `node1:7:8 [0] include/alloc.h:125 NCCL WARN text`.
 pub(super) fn nccl(text: &[u8]) -> Option<Level> {
-    let at = words::find(text, needle!(b"] NCCL WARN "))?;
+    let at = words::find(text, needle!(b" NCCL WARN "))?;
     (at < 96).then_some(Level::Warn)
 }

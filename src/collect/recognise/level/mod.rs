@@ -1,6 +1,7 @@
 //! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the form
 //! of a single program. Prose that merely mentions an error states no level.
 
+mod builds;
 mod clients;
 mod faults;
 mod fields;
@@ -117,6 +118,7 @@ fn in_text(text: &StampedText<'_>, likely: Option<&LikelyForms>, rules: RuleSet)
     forms::stated(near, likely, rules)
         .or_else(|| head::stated(near, likely.bytes, rules, text.after_stamp()))
         .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, likely, rules))
+        .or_else(|| system_errors::at_end(text.whole).filter(|_| rules.has(Rule::Tool)))
 }
 
 /// A text and the time that it may begin with.

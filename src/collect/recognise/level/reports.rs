@@ -1,7 +1,7 @@
 //! Reports of programs that name no level in a form of their own, by the text that they begin with and a text further on.
 //! [`forms`](super::forms) lists their kinds.
 
-use crate::collect::recognise::words::{Needle, is_number, split_once};
+use crate::collect::recognise::words::{Needle, split_once};
 use crate::record::Level;
 
 /// One report.
@@ -126,8 +126,8 @@ impl Report {
     }
 }
 
-const PROGRAMS: usize = 141;
-const KERNEL: usize = 73;
+const PROGRAMS: usize = 211;
+const KERNEL: usize = 81;
 
 /// Reports of servers, tools and test runners.
 static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
@@ -278,6 +278,79 @@ static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"> Could not ", b""),
     error(b"> Failed to ", b""),
     error(b"executor failed running [", b""),
+    error(b"main: TLS init def ctx failed", b""),
+    error(b"main: Enabling TLS failed", b""),
+    error(b"backend_startup_one (", b" failed"),
+    error(b"hdb_db_open: database ", b": database "),
+    error(b"mdb_db_open: database ", b" cannot be opened"),
+    error(b"bdb_db_open: database ", b" cannot be opened"),
+    warning(b"slap_client_connect: URI=", b" Error, "),
+    error(b"exit_daemon: STATUS=daemon failed", b""),
+    error(b"Kernel reported iSCSI connection ", b" error "),
+    error(b"Volume group \"", b" not found"),
+    error(b"Squid Cache (Version ", b": Terminated abnormally."),
+    error(b"terminating with error status", b""),
+    warning(b"terminating with warning status", b""),
+    error(b"prterun noticed that process rank ", b""),
+    error(b"mpirun noticed that process rank ", b""),
+    error(b"mpiexec noticed that process rank ", b""),
+    error(b"Target //", b" failed to build"),
+    error(b"cannot build derivation '", b""),
+    warning(b"* QA Notice: ", b""),
+    error(b"Error add txt for domain", b""),
+    error(b"Error establishing ", b""),
+    error(b"Create new order error", b""),
+    error(b"Some challenges have failed", b""),
+    error(b"The guest machine entered an invalid state", b""),
+    error(
+        b"The SSH command responded with a non-zero exit status",
+        b"",
+    ),
+    error(b"ResolutionImpossible: ", b""),
+    error(b"iscsid: Kernel reported iSCSI connection ", b" error "),
+    error(b"JS ERROR: ", b""),
+    warning(b"JS WARNING: ", b""),
+    error(b"An internal error occurred", b""),
+    error(b"An unexpected error occurred", b""),
+    error(b"An error occurred ", b""),
+    error(b"An error occurred: ", b""),
+    warning(b"Solving environment: failed", b"etry"),
+    error(b"Solving environment: ", b"failed"),
+    error(b"Because ", b"version solving failed"),
+    warning(b"type=AVC ", b" denied  {"),
+    warning(b"type=AVC ", b"=\"DENIED\""),
+    warning(b"AVC apparmor=\"DENIED\"", b""),
+    warning(b"AVC avc:  denied", b""),
+    error(b"A dependency job for ", b" failed"),
+    information(b"Exited with status 0", b""),
+    error(b"Exited with status ", b""),
+    error(b"CircleCI received exit code ", b""),
+    error(b"Permission denied (", b""),
+    error(b"Permission denied, please try again", b""),
+    warning(b"DHCP packet received on ", b" which has no address"),
+    warning(b"Maximum number of concurrent DNS queries reached", b""),
+    error(b"Device: /dev/", b" error count increased"),
+    warning(b"QObject::", b": "),
+    error(b"This application failed to start because ", b""),
+    error(b"X Error of failed request:", b""),
+    error(b"Fatal server error:", b""),
+    error(b"bootstrap check failure ", b""),
+    error(b"BOOT FAILED", b""),
+    error(b"Puma caught this error: ", b""),
+    information(b"SQLSTATE[00000]", b""),
+    error(b"SQLSTATE[", b""),
+    error(b"<<loop>>", b""),
+    error(b"syntax error at ", b" line "),
+    error(b"Problem", b": nothing provides "),
+    error(b"Problem", b": conflicting requests"),
+    error(b"Problem", b": cannot install "),
+    error(b"Problem", b": package "),
+    error(b"No provider of '", b"' found"),
+    error(b"Key is not the correct length or format", b""),
+    error(b"Bad exit status", b""),
+    error(b"Unhandled Rejection at", b""),
+    error(b"Unhandled promise rejection", b""),
+    error(b"Unhandled Promise Rejection", b""),
 ]);
 
 /// Reports of the kernel: faults of the machine, its disks and its drivers.
@@ -355,13 +428,31 @@ static OF_KERNEL: ReportTable<KERNEL> = ReportTable::new(&[
     error(b"device-mapper: ", b" error"),
     warning(b"bond", b" link status definitely down"),
     error(b"Buffer I/O error", b""),
+    warning(b"audit: type=", b"=\"DENIED\""),
+    warning(b"audit: type=", b"avc:  denied"),
+    warning(b"md: kicking non-fresh ", b""),
+    error(b"md/raid", b" not enough operational devices"),
+    error(b"EXT4-fs (", b"VFS: Can't find ext4"),
+    error(b"EXT4-fs (", b": no journal found"),
+    warning(b"XFS (", b"Unmount and run xfs_repair"),
+    error(b"WARNING: Pool '", b" uncorrectable I/O failure"),
 ]);
 
-/// What programs report, perhaps after the number of their process: `[7] ! Unable to load application: x`.
+/// What programs report, perhaps after the number of their process, their name or their thread: `[7] ! Unable to load application: x`,
+/// `[vite-ssg] An internal error occurred.`, `0x7f3275ffb700 main: TLS init def ctx failed: -1`, `kid1| Squid Cache (Version 4.12): Terminated
+/// abnormally.`
 pub(super) fn of_program(text: &[u8]) -> Option<Level> {
     OF_PROGRAMS.find(text).or_else(|| {
-        let (number, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
-        let rest = rest.strip_prefix(b" ").filter(|_| is_number(number))?;
+        let rest = match text.first()? {
+            b'[' => {
+                let (name, rest) = split_once(text, b']')?;
+                rest.strip_prefix(b" ").filter(|_| !name.contains(&b' '))?
+            }
+            b'0' => split_once(text.strip_prefix(b"0x")?, b' ')?.1,
+            _ => split_once(text.strip_prefix(b"kid")?, b'|')?
+                .1
+                .trim_ascii_start(),
+        };
         OF_PROGRAMS.find(rest)
     })
 }

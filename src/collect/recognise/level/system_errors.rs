@@ -87,6 +87,40 @@ pub(super) fn is_at_end(message: &[u8]) -> bool {
         .any(|before| before.ends_with(b": ") || before.ends_with(b"] "))
 }
 
+/// A line that ends with an error of the system after what was tried: `pa_context_connect() failed: Connection refused`, `unable to open pid
+/// file "x": 2 (No such file or directory)`. curl and telnet try another address after a failure, and begin with a star or the word that they
+/// do; a peer that ends its connection is no failure of this machine.
+pub(super) fn at_end(line: &[u8]) -> Option<Level> {
+    static OF_THIS_MACHINE: Endings = Endings::new(&[
+        b": No such file or directory",
+        b": Permission denied",
+        b": Operation not permitted",
+        b": No space left on device",
+        b": Read-only file system",
+        b": Device or resource busy",
+        b": Cannot allocate memory",
+        b": Connection refused",
+        b": Network is unreachable",
+        b": No route to host",
+        b": Address already in use",
+        b": Too many open files",
+        b": Input/output error",
+        b": Exec format error",
+        b" (No such file or directory)",
+        b" (Permission denied)",
+        b" (Connection refused)",
+        b" (Address already in use)",
+    ]);
+    let line = line.trim_ascii_end();
+    let numbered = |before: &[u8]| before.last().is_some_and(u8::is_ascii_digit);
+    let is_error = OF_THIS_MACHINE.before(line).any(|before| {
+        let error = line.get(before.len()..).unwrap_or_default();
+        !before.is_empty() && (error.starts_with(b":") || numbered(before))
+    });
+    let is_first = line.first().is_some_and(u8::is_ascii_alphanumeric);
+    (is_error && is_first).then_some(Level::Error)
+}
+
 /// Whether `message` is the text of an error and nothing else, after the name of a file: `x.mp4: No such file or directory`.
 pub(super) fn is_whole(message: &[u8]) -> bool {
     message.first().is_some_and(u8::is_ascii_uppercase)

@@ -1,5 +1,5 @@
-//! Forms of tools that report a failure without naming a level: shells, package managers, build tools, service
-//! managers and clients. [`forms`](super::forms) lists them.
+//! Forms of tools that report a failure without naming a level: shells, package managers, service managers and clients.
+//! [`forms`](super::forms) lists them.
 
 use super::system_errors;
 use crate::collect::recognise::bytes::{ByteSet, may_say};
@@ -43,6 +43,13 @@ static FAILURES: Starts = Starts::new(&[
     b"special device ",
     b"Exiting with failure status",
     b"Permission denied (",
+    b"Can't ",
+    b"Cannot ",
+    b"Could not ",
+    b"Couldn't ",
+    b"access denied ",
+    b"Failing path ",
+    b"Prelude.",
 ]);
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
@@ -59,6 +66,9 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
             .first()
             .is_some_and(|byte| byte.is_ascii_lowercase() || matches!(byte, b'/' | b'.'))
         && name.iter().all(is_name);
+    if is_tool && is_config_fault(name, rest) {
+        return Some(Level::Error);
+    }
     let message = rest.strip_prefix(b" ").filter(|_| is_tool)?;
     // `warning: could not set the locale`
     if level_names::named(name).is_some_and(|level| level < Level::Error) {
@@ -67,11 +77,23 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
     if MAINTAINER_TOOLS.iter().any(|tool| tool.as_bytes() == name) {
         return None;
     }
+    if is_ldap_result(name, message) {
+        return Some(Level::Error);
+    }
+    if let Some(event) = message.strip_prefix(b"CTRL-EVENT-") {
+        return is_wireless_failure(event).then_some(Level::Warn);
+    }
+    // a user that a client of sshd names is not known
+    let is_invalid = (message.starts_with(b"Invalid ") || message.starts_with(b"invalid "))
+        && !message
+            .get(1..)
+            .is_some_and(|rest| rest.starts_with(b"nvalid user "));
     let is_unknown = message.starts_with(b"'") && words::contains(message, needle!(b"' is not a "));
     // `dnsmasq: bad option at line 3 of /etc/dnsmasq.conf`
     let is_of_dnsmasq = name == b"dnsmasq"
         && (message.starts_with(b"bad option ") || message.starts_with(b"unknown interface "));
     let is_failure = is_unknown
+        || is_invalid
         || is_of_dnsmasq
         || message.starts_with(b"user error (")
         || starts_with_failure(message)
@@ -80,6 +102,100 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         || after_path(message).is_some_and(starts_with_failure);
     let is_system_error = system_errors::is_at_end(message) || system_errors::is_whole(message);
     (is_failure || is_system_error).then(|| unless_ignored(message))
+}
+
+/// A line of a file of settings that a program does not understand: `/etc/bind/named.conf:3: unknown option 'x'`.
+fn is_config_fault(path: &[u8], rest: &[u8]) -> bool {
+    static FAULTS: Starts = Starts::new(&[
+        b"unknown ",
+        b"Unknown ",
+        b"missing ",
+        b"expected ",
+        b"unexpected ",
+        b"undefined ",
+        b"syntax error",
+        b"parse error",
+        b"parsing failed",
+        b"invalid ",
+        b"bad ",
+    ]);
+    let said = split_once(rest, b':').filter(|(line, _)| path.starts_with(b"/") && is_number(line));
+    said.is_some_and(|(_, said)| FAULTS.begin(said.trim_ascii_start()))
+}
+
+/// `ldap_modify: Other (e.g., implementation specific) error (80)`: `OpenLDAP`'s clients print the number of the result.
+fn is_ldap_result(name: &[u8], message: &[u8]) -> bool {
+    let code = || {
+        let text = message.strip_suffix(b")")?;
+        text.get(memchr::memrchr(b'(', text)? + 1..)
+    };
+    let is_code = |code: &[u8]| is_number(code.strip_prefix(b"-").unwrap_or(code));
+    name.starts_with(b"ldap_") && code().is_some_and(|code| is_code(code) && code != b"0")
+}
+
+/// What prevents `wpa_supplicant` from connecting: `wlan0: CTRL-EVENT-ASSOC-REJECT bssid=...`.
+fn is_wireless_failure(event: &[u8]) -> bool {
+    static FAILURES: Starts = Starts::new(&[
+        b"ASSOC-REJECT ",
+        b"AUTH-REJECT ",
+        b"SCAN-FAILED ",
+        b"SSID-TEMP-DISABLED ",
+        b"EAP-FAILURE ",
+        b"NETWORK-NOT-FOUND",
+    ]);
+    FAILURES.begin(event)
+}
+
+/// What failed, in up to four words at the start of a line: `Challenge failed for domain example.org`, `Connection to db failed: timeout`,
+/// `Build failed.` A number after it is a count, and a login that failed is one of another machine.
+pub(super) fn subject_failed(text: &[u8]) -> Option<Level> {
+    const WORDS_MAX: usize = 4;
+    static REASONS: Starts = Starts::new(&[
+        b" with ",
+        b" for ",
+        b" because ",
+        b" due to ",
+        b" after ",
+        b" in ",
+        b" on ",
+        b" at ",
+    ]);
+    static OTHERS: [&[u8]; 6] = [
+        b"Login",
+        b"Logon",
+        b"Authentication",
+        b"Password",
+        b"Auth",
+        b"No",
+    ];
+    if !text.first()?.is_ascii_uppercase() {
+        return None;
+    }
+    let at = words::find(text, needle!(b" failed"))?;
+    let (subject, rest) = text.split_at_checked(at)?;
+    let rest = rest.get(b" failed".len()..)?;
+    let mut words = subject.split(|&byte| byte == b' ');
+    let first = words.next()?;
+    let is_word = |word: &[u8]| {
+        !word.is_empty()
+            && !word.ends_with(b":")
+            && word.iter().all(|byte| {
+                byte.is_ascii_alphanumeric()
+                    || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'\'' | b'"')
+            })
+    };
+    let is_subject = is_word(first)
+        && level_names::named(first).is_none()
+        && !OTHERS.contains(&first)
+        && words.clone().count() < WORDS_MAX
+        && words.all(is_word)
+        && !is_number(first);
+    let is_reason = match rest {
+        [] | [b'!' | b'.'] | [b'!' | b'.', b' ', ..] => true,
+        [b':', b' ', next, ..] => !next.is_ascii_digit(),
+        _ => REASONS.begin(rest),
+    };
+    (is_subject && is_reason).then(|| unless_ignored(text))
 }
 
 /// What a program says after its tag in a syslog file, without its name: `ntpd[602]: unable to bind to x`. The bytes of the line may be
@@ -97,20 +213,46 @@ pub(super) fn said_by(tag: &[u8], message: &[u8], bytes: Option<ByteSet>) -> Opt
     // `sudo:    ann : 3 incorrect password attempts ; TTY=pts/0 ; ...`
     let is_denied =
         || name == b"sudo" && words::contains(message, needle!(b" incorrect password attempt"));
+    // `bluetoothd[7]: src/service.c:btd_service_connect() a2dp-sink profile connect failed for x: y`
+    let is_of_bluez = || {
+        let said = split_once(message, b' ').filter(|(place, _)| place.ends_with(b"()"));
+        said.is_some_and(|(_, said)| {
+            words::contains(said, needle!(b" failed")) || said.starts_with(b"Failed ")
+        })
+    };
     let is_failure = starts_with_failure(message)
         || may_name && names_failure(message)
         || system_errors::is_at_end(message)
-        || is_denied();
+        || is_denied()
+        || name == b"bluetoothd" && is_of_bluez()
+        || name == b"rspamd" && is_of_rspamd(message);
     is_failure.then(|| unless_ignored(message))
 }
 
-/// The level of a failure, which is lower if the program says that it does not matter: `Failed to x, ignoring: y`.
+/// rspamd puts connection, module and function before its text: `<79c0bd>; lua; clamav.lua:119: clamav: failed to scan`.
+fn is_of_rspamd(message: &[u8]) -> bool {
+    let said = message
+        .starts_with(b"<")
+        .then(|| message.split(|&byte| byte == b';').nth(2))
+        .flatten();
+    said.is_some_and(|said| {
+        words::contains(said, needle!(b": failed to "))
+            || words::contains(said, needle!(b": cannot "))
+    })
+}
+
+/// The level of a failure, which is lower if the program says that it does not matter or tries again: `Failed to x, ignoring: y`.
 fn unless_ignored(message: &[u8]) -> Level {
-    if words::contains(message, needle!(b", ignoring")) {
-        Level::Warn
-    } else {
-        Level::Error
-    }
+    let marks = [
+        needle!(b", ignoring"),
+        needle!(b", skipping"),
+        needle!(b"etrying"),
+        needle!(b", using "),
+        needle!(b": using "),
+        needle!(b": assuming "),
+    ];
+    let is_minor = marks.iter().any(|mark| words::contains(message, *mark));
+    if is_minor { Level::Warn } else { Level::Error }
 }
 
 fn starts_with_failure(message: &[u8]) -> bool {
@@ -212,6 +354,7 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         b"Could not ",
         b"Cannot ",
         b"Can't ",
+        b"Couldn't ",
         b"Unable to ",
     ]);
     static ATTEMPTS: Starts = Starts::new(&[
@@ -225,16 +368,22 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
     let has = |words: Needle<'_>| words.find(text);
     let is_failure = match text.first() {
         Some(b'F' | b'C' | b'U') => {
-            let reason = || has(needle!(b": ")).and_then(|at| text.get(at + 2..)?.first());
-            STARTS.begin(text) && reason().is_some_and(|byte| !byte.is_ascii_digit())
-                || text.starts_with(b"Failed to ") && is_long(text)
+            STARTS.begin(text) && (has_reason(text) || is_long(text)) && !is_missing_image(text)
         }
         Some(b'/') => {
             text.starts_with(b"/dev/") && has(needle!(b": UNEXPECTED INCONSISTENCY")).is_some()
         }
-        Some(b'>') => text.starts_with(b">>> ") && text.ends_with(b" <<<"),
+        // freshclam: `> !Failed to get lock` is an error, `> ^Can't query x` a warning
+        Some(b'>') => {
+            if text.starts_with(b"> ^") {
+                return Some(Level::Warn);
+            }
+            text.starts_with(b">>> ") && text.ends_with(b" <<<") || text.starts_with(b"> !")
+        }
         // `failed to listen on TCP port 11211: Address already in use`
-        Some(b'f' | b'c' | b'u') => ATTEMPTS.begin(text) && system_errors::is_at_end(text),
+        Some(b'f' | b'c' | b'u') => {
+            ATTEMPTS.begin(text) && (has_reason(text) || system_errors::is_at_end(text))
+        }
         Some(b'a') => text.starts_with(b"abort: "),
         // `Error initializing storage of type raft: x`
         Some(b'E') => is_error_of_action(text) && has(needle!(b": ")).is_some(),
@@ -242,6 +391,17 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
         _ => false,
     };
     is_failure.then(|| unless_ignored(text))
+}
+
+/// Whether a reason that is no number follows what failed: `Could not connect to x: Connection refused`.
+fn has_reason(text: &[u8]) -> bool {
+    let reason = words::find(text, needle!(b": ")).and_then(|at| text.get(at + 2..)?.first());
+    reason.is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+/// Docker fetches an image that it has not: `Unable to find image 'x:latest' locally`.
+fn is_missing_image(text: &[u8]) -> bool {
+    text.starts_with(b"Unable to find image '") && text.ends_with(b"' locally")
 }
 
 /// Whether a text says what failed, and is no label.
@@ -290,6 +450,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
             || said.ends_with(b" timed out. Terminating.")
             || said.ends_with(b" timed out. Aborting.")
             || said.ends_with(b", ignoring.")
+            || said.ends_with(b", ignoring")
     };
     let is_fault = |said: &[u8]| {
         said.starts_with(b"Failed ")
@@ -323,176 +484,4 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
             (is_unit && is_unit_failure(text)).then_some(Level::Error)
         }
     }
-}
-
-/// Build tools and package managers: `BUILD FAILED in 3s`, `> Task :compileJava FAILED`, `Err:3 http://...`,
-/// `ERR_PNPM_X`, `Module not found: Error: x`, `CONFLICT (content): Merge conflict in x`, `failed to solve: x`.
-pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
-    static STARTS: Starts = Starts::new(&[
-        b"BUILD FAILED",
-        b"FAILURE: Build failed",
-        b"* What went wrong:",
-        b"Execution failed for task ",
-        b"ERR_PNPM_",
-        b"ELIFECYCLE ",
-        b"Module not found: Error: ",
-        b"CONFLICT (",
-        b"failed to solve: ",
-        b"Errors were encountered while processing:",
-        b"rsync error: ",
-        b"[nodemon] app crashed",
-        b"Failed to compile",
-        b"-- Configuring incomplete, errors occurred!",
-        b"Your requirements could not be resolved to an installable set of packages",
-        b"error during build:",
-        b"error when starting dev server:",
-        b"failed to load config from ",
-        b"== Compilation error in file ",
-        b"[vite]: Rollup failed to resolve import ",
-        b"An error occurred while installing ",
-        b"yarn: error ",
-        b"rake aborted!",
-        b"Could not find gem ",
-        b"Unexpected error running Liquibase",
-        b"Host key verification failed.",
-    ]);
-    let text = text.trim_ascii();
-    let is_apt = || {
-        let rest = text.strip_prefix(b"Err:").unwrap_or_default();
-        rest.first().is_some_and(u8::is_ascii_digit)
-    };
-    let is_failure = STARTS.begin(text)
-        || match text.first() {
-            Some(b'E') => is_apt(),
-            Some(b'>') => text.starts_with(b"> Task ") && text.ends_with(b" FAILED"),
-            Some(b'w' | b'[' | b'Y' | 0xe2) => is_bundler(text),
-            Some(b'g') => is_go_module(text),
-            Some(b'=' | b'B') => is_packer(text),
-            Some(b'n' | b'A' | b'(') => is_server_check(text),
-            Some(b'-') => is_elm(text),
-            _ => false,
-        };
-    if is_failure {
-        return Some(Level::Error);
-    }
-    let warnings = [
-        &b"LaTeX Warning: "[..],
-        b"Compiled with warnings",
-        b"LibClamAV Warning: ",
-    ];
-    // Yarn: a peer dependency is missing
-    let is_yarn =
-        || matches!(text, [b'Y' | 0xe2, ..]) && words::contains(text, needle!(b"YN0002: "));
-    let is_webpack = || {
-        text.starts_with(b"webpack ")
-            && words::contains(text, needle!(b" compiled with "))
-            && words::contains(text, needle!(b" warning"))
-    };
-    if warnings.iter().any(|start| text.starts_with(start)) || is_webpack() || is_yarn() {
-        return Some(Level::Warn);
-    }
-    let tex = text.strip_prefix(b"! ")?;
-    let is_tex = tex.first().is_some_and(u8::is_ascii_uppercase)
-        && (tex.ends_with(b".") || words::contains(tex, needle!(b" Error: ")));
-    is_tex.then_some(Level::Error)
-}
-
-/// Summaries of webpack and yarn, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `YN0000: Failed with errors in 1s 2ms`,
-/// `[vite] (client) Pre-transform error: x`.
-fn is_bundler(text: &[u8]) -> bool {
-    let has = |words: Needle<'_>| words.find(text);
-    match text.first() {
-        Some(b'w') => {
-            text.starts_with(b"webpack ")
-                && has(needle!(b" compiled with ")).is_some()
-                && (has(needle!(b" error ")).is_some() || has(needle!(b" errors ")).is_some())
-        }
-        Some(b'[') => {
-            text.starts_with(b"[vite] ") && has(needle!(b" error: ")).is_some_and(|at| at < 48)
-        }
-        Some(0xe2 | b'Y') => {
-            has(needle!(b"YN0000: ")).is_some() && has(needle!(b"Failed with errors in ")).is_some()
-                || has(needle!(b"YN0028: ")).is_some()
-                || has(needle!(b"YN0009: ")).is_some()
-                    && has(needle!(b" couldn't be built successfully")).is_some()
-        }
-        _ => false,
-    }
-}
-
-/// The Go compiler: `./main.go:7:2: undefined: x`. Loggers write no column.
-pub(super) fn go_compiler(text: &[u8]) -> Option<Level> {
-    let text = text.trim_ascii();
-    let path = split_once(text, b' ').map_or(text, |(path, _)| path);
-    let at = words::find(path, needle!(b".go:")).filter(|&at| at < HEAD_MAX)?;
-    let (line, rest) = split_once(text.get(at + 4..)?, b':')?;
-    let (column, rest) = split_once(rest, b':')?;
-    let is_place = is_number(line) && is_number(column) && rest.starts_with(b" ");
-    is_place.then_some(Level::Error)
-}
-
-/// Modules that Go cannot use: `go: example.com/x@v1.2.3: invalid version: unknown revision v1.2.3`.
-fn is_go_module(text: &[u8]) -> bool {
-    let module = text
-        .strip_prefix(b"go: ")
-        .and_then(|rest| split_once(rest, b' '))
-        .map(|(module, _)| module);
-    let is_module = |module: &[u8]| {
-        words::contains(module, needle!(b"@v"))
-            || memchr::memchr(b'/', module).is_some() && memchr::memchr(b'.', module).is_some()
-    };
-    module.is_some_and(|module| module.ends_with(b":") && is_module(module))
-        || text.starts_with(b"go: go.mod file not found")
-        || text.starts_with(b"go: updates to go.mod needed")
-}
-
-/// Packer: `==> amazon-ebs.web: Error waiting for instance: timeout`, `Build 'amazon-ebs.web' errored after 3 minutes: x`.
-fn is_packer(text: &[u8]) -> bool {
-    let step = text
-        .strip_prefix(b"==> ")
-        .and_then(|rest| split_once(rest, b':'));
-    let is_step = step.is_some_and(|(name, said)| {
-        !name.contains(&b' ')
-            && (said.starts_with(b" Error ") || said.starts_with(b" Bad exit status"))
-    });
-    let is_build = text.starts_with(b"Build '")
-        && (words::contains(text, needle!(b"' errored after "))
-            || words::contains(text, needle!(b"' errored: ")));
-    is_step || is_build
-}
-
-/// The head of a message of Elm: `-- TYPE MISMATCH ------------------------ src/Main.elm`.
-fn is_elm(text: &[u8]) -> bool {
-    let kind = text
-        .strip_prefix(b"-- ")
-        .filter(|_| text.ends_with(b".elm"))
-        .and_then(|rest| rest.get(..words::find(rest, needle!(b" ----"))?));
-    kind.is_some_and(|kind| {
-        kind.iter()
-            .all(|byte| byte.is_ascii_uppercase() || *byte == b' ')
-    })
-}
-
-/// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:
-/// AH00072: x`.
-fn is_server_check(text: &[u8]) -> bool {
-    let is_nginx =
-        text.starts_with(b"nginx: configuration file ") && text.ends_with(b" test failed");
-    let is_apache = |text: &[u8]| {
-        let digits = text.strip_prefix(b"AH").unwrap_or_default();
-        digits.get(..5).is_some_and(is_number) && digits.get(5) == Some(&b':')
-    };
-    let is_syntax = is_apache(text)
-        && text
-            .get(8..)
-            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"Syntax error"));
-    let numbered = text
-        .strip_prefix(b"(")
-        .and_then(|rest| split_once(rest, b')'));
-    let is_system = numbered.is_some_and(|(number, rest)| {
-        is_number(number)
-            && words::find(rest, needle!(b": AH"))
-                .is_some_and(|at| rest.get(at + 2..).is_some_and(is_apache))
-    });
-    is_nginx || is_syntax || is_system
 }

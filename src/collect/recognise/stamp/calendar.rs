@@ -70,6 +70,7 @@ fn with_digits(cursor: TimeScanner<'_>) -> &'static [TimeForm] {
     let digits = cursor.digits().len();
     match (digits, cursor.rest().get(digits)) {
         (4, Some(b'-' | b'/' | b'.')) => &[year_first, numeric],
+        (4, Some(b' ')) => &[year_and_month],
         (1..=10, Some(b':')) => &[compact, after_process, epoch_number, clock_only],
         (1 | 2, Some(b' ' | b'-' | b'/' | b'.')) => &[day_first, numeric],
         (8, _) => &[compact, hexadecimal],
@@ -117,6 +118,17 @@ fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         let civil = date(year, month, day)?.to_datetime(time);
         return Some(StatedTime::Full(civil, cursor.fraction(), zone(cursor)));
     }
+    full(cursor, year, month, day)
+}
+
+/// `2026 Feb 17 14:30:15`.
+fn year_and_month(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    let year = cursor.number(4, 4)?;
+    cursor.blanks().then_some(())?;
+    let month = cursor.month()?;
+    cursor.blanks().then_some(())?;
+    let day = cursor.number(1, 2)?;
+    cursor.blanks().then_some(())?;
     full(cursor, year, month, day)
 }
 
@@ -279,6 +291,10 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     {
         *cursor = after;
         cursor.blanks();
+        // Kibana: `Feb 17, 2026 @ 14:30:15.123`
+        if cursor.take(b'@') {
+            cursor.blanks();
+        }
         return full(cursor, year, month, day);
     }
     let clock = clock(cursor)?;
@@ -297,7 +313,8 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     Some(StatedTime::WithoutYear(civil, micros, offset))
 }
 
-/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `17/2/2026 -- 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
+/// `17.02.2026 14:30:15`, `17.02.26 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `26-02-17 14:30:15`,
+/// `17/2/2026 -- 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
 fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.digits().len() == 4 {
         let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
@@ -317,8 +334,13 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
             .then_some(stamp);
     }
     cursor.take(separator).then_some(())?;
-    // WebSphere: `2/17/26 14:30:15:123 CET`
-    let is_short_year = separator == b'/' && cursor.digits().len() == 2;
+    // WebSphere: `2/17/26 14:30:15:123 CET`; with dots the day is first, with dashes the year
+    let is_short_year = cursor.digits().len() == 2;
+    if is_short_year && separator == b'-' {
+        let day = cursor.number(2, 2)?;
+        cursor.blanks().then_some(())?;
+        return full(cursor, 2000 + first, second, day);
+    }
     let year = if is_short_year {
         2000 + cursor.number(2, 2)?
     } else {
@@ -331,7 +353,8 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.blanks();
     let mut after = *cursor;
     let has_half = clock(&mut after).is_some() && is_half_day(after);
-    if is_short_year && first > 12 && is_before_level(after) && year < 2000 + 32 {
+    let may_be_spark = is_short_year && separator == b'/';
+    if may_be_spark && first > 12 && is_before_level(after) && year < 2000 + 32 {
         // Spark and Hadoop: year, month, day.
         return full(cursor, 2000 + first, second, year - 2000);
     }

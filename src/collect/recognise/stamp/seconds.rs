@@ -46,6 +46,8 @@ pub(super) fn hexadecimal(cursor: &mut TimeScanner<'_>) -> Option<Micros> {
         b"TLS",
         b"syncrepl",
         b"syncprov",
+        b"main: ",
+        b"unable to open pid",
     ]);
     let text = cursor.rest();
     let seconds = hexadecimal_value(text.get(..8)?)?;

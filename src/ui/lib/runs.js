@@ -114,6 +114,8 @@ export function telling(lines, most) {
   const weak = places(WEAK).filter((at) => !first.includes(at));
   const hinting = first.length < most ? weak.slice(-(most - first.length)) : [];
   const found = [...first, ...hinting];
-  const chosen = (found.length > 0 ? found : spoken.map((_, at) => at).slice(-most)).sort((a, b) => a - b);
+  // what a colon announces says more than the announcement
+  const announced = (/** @type {number} */ at) => (spoken[at]?.bare.endsWith(":") && at + 1 < spoken.length && !found.includes(at + 1) ? at + 1 : at);
+  const chosen = (found.length > 0 ? found.map(announced) : spoken.map((_, at) => at).slice(-most)).sort((a, b) => a - b);
   return chosen.map((at, i) => ({ text: spoken[at]?.line ?? "", skipped: at - (chosen[i - 1] ?? -1) > 1 }));
 }

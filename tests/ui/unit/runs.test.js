@@ -55,7 +55,7 @@ test("of the last lines those that name the cause are kept, in their order", () 
   const npm = ["npm error code ERESOLVE", "npm error ERESOLVE unable to resolve dependency tree", "npm error Could not resolve dependency:", "npm error peer react@\"^17\" from x@1",
     "npm error Fix the upstream dependency conflict, or retry", "npm error this command with --force or --legacy-peer-deps", "npm error A complete log of this run can be found in: /root/.npm/_logs",
     "\u2834 idealTree: timing\r\u2826 idealTree: timing"];
-  assert.deepEqual(of(npm), ["npm error code ERESOLVE", "npm error ERESOLVE unable to resolve dependency tree", "npm error Could not resolve dependency:"]);
+  assert.deepEqual(of(npm), ["npm error code ERESOLVE", "npm error ERESOLVE unable to resolve dependency tree", "npm error peer react@\"^17\" from x@1"]);
   assert.deepEqual(of(["E: Unable to locate package x", "make: *** [all] Error 2", "Makefile: leaving"]), ["E: Unable to locate package x", "make: *** [all] Error 2"]);
   const java = ["a.B: ok", "x.AException: one", "\tat y", "Caused by: z.BException: two", "\tat y", "Caused by: z.CException: three"];
   assert.deepEqual(of(java, 2), ["x.AException: one", "Caused by: z.CException: three"], "the first and the last");
@@ -163,4 +163,11 @@ test("the level of a pattern is that of most of its records, and what is more se
   assert.deepEqual(mixOf({ debug: 9, info: 4, error: 1 }), { level: "debug", beyond: [{ level: "error", text: "1 error" }] });
   assert.deepEqual(mixOf({}), { level: "info", beyond: [] });
   assert.equal(levelsText({ debug: 0, info: 1200, error: 3 }), "3 error, 1,200 info");
+});
+
+test("a line that ends with a colon gives its place to the one that it announces", () => {
+  const lines = ["npm error code ERESOLVE", "npm error ERESOLVE could not resolve", "npm error Found: react@19.0.0", "npm error Could not resolve dependency:",
+    'npm error peer react@"^18.0.0" from react-table@7.8.0', "npm error A complete log of this run can be found in: /root/.npm/_logs/debug-0.log"];
+  assert.deepEqual(telling(lines, 3).map(({ text }) => text), [lines[0], lines[1], lines[4]]);
+  assert.deepEqual(telling(["E: nothing follows:"], 3).map(({ text }) => text), ["E: nothing follows:"]);
 });

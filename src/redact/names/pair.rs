@@ -229,7 +229,15 @@ fn is_harmless(
         || need == RequiredLink::Uncounted && is_count(text, link.value)
         || need == RequiredLink::Equals && is_cookie_of_bus(text, name.clone(), link.value)
         || link.is_space() && is_missing_object(text, link.value)
+        || link.is_space() && is_negated(text, name.start)
         || is_size(text, link.value)
+}
+
+/// Whether the name is that of a flag that takes no value: `--no-password shop`, `-no-pass`.
+fn is_negated(text: &[u8], name: usize) -> bool {
+    let before = text.get(..name).unwrap_or_default();
+    let is_dashed = text.get(name) == Some(&b'-');
+    before.ends_with(b"-no-") || is_dashed && before.ends_with(b"-no")
 }
 
 /// Whether a blank and a lower-case word follow a name, so that nothing else is read as its value. This is a

@@ -429,6 +429,8 @@ const HARMLESS: &[&str] = &[
     r#"{"password":["This field is required."]}"#,
     r#"{"errors":{"password":["can't be blank","is too short (minimum is 8 characters)"]}}"#,
     "Importing GPG key 0x8483C65D:",
+    "psexec.py -k -no-pass corp/bob@db1",
+    "psql -h db1 --no-password shop1x",
     "last login: 2026/02/17 from 192.0.2.5, login with http://localhost:8080/admin",
     r#"rclone mount --password-command "pass show rclone" remote: /mnt"#,
 ];

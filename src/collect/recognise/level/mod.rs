@@ -75,13 +75,16 @@ pub(crate) fn stated(
     }
     let likely = bytes.map(LikelyForms::of);
     let likely = likely.as_ref();
-    in_line(&text, likely, rules).or_else(|| {
+    let after_head = || {
         let bytes = likely.map(|likely| likely.bytes);
         let (program, said) = text.after_head(bytes)?;
         let of_program = || tools::said_by(program, said, bytes);
         in_line(&StampedText::new(said), likely, rules)
             .or_else(|| of_program().filter(|_| rules.has(Rule::Tool)))
-    })
+    };
+    in_line(&text, likely, rules)
+        .or_else(after_head)
+        .or_else(|| system_errors::at_end(text.whole).filter(|_| rules.has(Rule::Tool)))
 }
 
 /// The level that a line without prefixes states.
@@ -118,7 +121,6 @@ fn in_text(text: &StampedText<'_>, likely: Option<&LikelyForms>, rules: RuleSet)
     forms::stated(near, likely, rules)
         .or_else(|| head::stated(near, likely.bytes, rules, text.after_stamp()))
         .or_else(|| forms::stated(near.get(text.after_stamp()?..)?, likely, rules))
-        .or_else(|| system_errors::at_end(text.whole).filter(|_| rules.has(Rule::Tool)))
 }
 
 /// A text and the time that it may begin with.

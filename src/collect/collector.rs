@@ -68,6 +68,11 @@ pub trait Collector: Send {
     /// Blocks until there may be something new, but no longer than `timeout`.
     fn wait(&mut self, timeout: Duration);
 
+    /// Whether [`Collector::wait`] may notice a change late, so that the collector is polled while a client tails.
+    fn is_told_late(&self) -> bool {
+        false
+    }
+
     /// The parts of the collector, each with an order of its own: files, containers, commands. Returns for each the
     /// earliest time that it can contain. A part is referred to by its index, which is valid until the next
     /// [`Collector::read`]. Reports that arise meanwhile are added to the batch.

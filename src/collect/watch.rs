@@ -61,13 +61,22 @@ impl FileWatch {
         self.is_blind = true;
     }
 
-    /// Reports names that are added to, removed from or renamed in the folder. Watching the same folder again changes
-    /// nothing.
+    /// Whether a wait may miss a change.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.is_blind
+    }
+
+    /// Reports names that are added to, removed from or renamed in the folder. While it does not exist, reports the same
+    /// of the nearest folder above it, in which it would begin to exist. Watching the same folder again changes nothing.
     pub(crate) fn folder(&mut self, path: &Path) {
         let mask = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ONLYDIR;
-        let hub = self.hub.as_ref();
-        let added = hub.map(|hub| hub.add(path, mask, &self.bell));
-        self.is_blind |= !matches!(added, Some(Ok(_)));
+        let Some(hub) = &self.hub else { return };
+        let mut added = path
+            .ancestors()
+            .map(|folder| hub.add(folder, mask, &self.bell));
+        let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let nearest = added.find(|added| !added.as_ref().is_err_and(is_absent));
+        self.is_blind |= !matches!(nearest, Some(Ok(_)));
     }
 
     /// Reports writes to exactly this file, whatever its name is by now.
@@ -324,13 +333,28 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_means_short_waits() {
+    fn a_folder_that_cannot_be_watched_means_short_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        File::create(&file).unwrap();
         let mut watch = FileWatch::new();
-        watch.folder(Path::new("/nonexistent/folder"));
-        watch.folder(Path::new("/"));
+        watch.folder(&file);
+        watch.folder(dir.path());
         assert!(watch.is_blind);
         watch.begin();
-        watch.folder(Path::new("/"));
+        watch.folder(dir.path());
         assert!(!watch.is_blind);
+    }
+
+    #[test]
+    fn the_first_folder_of_a_path_that_begins_to_exist_wakes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = FileWatch::new();
+        watch.folder(&dir.path().join("a/b/c"));
+        assert!(!watch.is_blind);
+        let (path, start) = (dir.path().join("a/b/c"), Instant::now());
+        thread::spawn(move || fs::create_dir_all(path));
+        watch.wait(LONG);
+        assert!(start.elapsed() < LONG);
     }
 }

@@ -16,11 +16,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The sleep of a collector while no client tails. An inotify event wakes it earlier, and a stop does not wait for it.
-const SLEEP: Duration = Duration::from_millis(250);
+/// The sleep of a collector while no client tails. What it follows wakes it earlier, and a stop does not wait for it: this
+/// only bounds how late a change is seen that nothing reports, such as one on a network file system.
+const SLEEP: Duration = Duration::from_secs(1);
 
-/// The sleep while a client tails: journald notifies up to 250 ms late, so poll.
-const SLEEP_WITH_SUBSCRIBERS: Duration = Duration::from_millis(10);
+/// The sleep while a client tails.
+const SLEEP_WITH_SUBSCRIBERS: Duration = Duration::from_millis(250);
+
+/// The sleep while a client tails, of a collector that is told late or not at all.
+const POLL_WITH_SUBSCRIBERS: Duration = Duration::from_millis(10);
 
 /// The maximum back-off of a failed collector. It doubles each time, because a lack of descriptors or memory is often over soon.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
@@ -188,16 +192,22 @@ impl Lane {
                 Ok(()) => {}
             }
             if idle {
-                let has_subscribers = self.shared.has_subscribers();
-                let sleep = if has_subscribers {
-                    SLEEP_WITH_SUBSCRIBERS
-                } else {
-                    SLEEP
-                };
+                let sleep = self.sleep_of(collector);
                 self.collected.sleep(|| collector.wait(sleep));
             }
         }
         LaneEnd::Stopped
+    }
+
+    /// The longest time until an idle collector reads again.
+    fn sleep_of(&self, collector: &dyn Collector) -> Duration {
+        if !self.shared.has_subscribers() {
+            return SLEEP;
+        }
+        if collector.is_told_late() {
+            return POLL_WITH_SUBSCRIBERS;
+        }
+        SLEEP_WITH_SUBSCRIBERS
     }
 
     /// Runs a call that may take long if the source does not respond.

@@ -1022,6 +1022,68 @@ mod tests {
         );
     }
 
+    /// Reads nothing, and records how long it may sleep.
+    struct Idler {
+        sleeps: Arc<Mutex<Vec<Duration>>>,
+        is_told_late: bool,
+    }
+
+    impl Collector for Idler {
+        fn name(&self) -> &'static str {
+            "idler"
+        }
+
+        fn read(&mut self, _: &mut Batch) -> Result<(), crate::collect::Error> {
+            Ok(())
+        }
+
+        fn wait(&mut self, timeout: Duration) {
+            self.sleeps.lock().unwrap().push(timeout);
+            thread::sleep(Duration::from_millis(1));
+        }
+
+        fn is_told_late(&self) -> bool {
+            self.is_told_late
+        }
+    }
+
+    #[test]
+    fn only_a_collector_that_is_told_late_is_polled_for_a_client_that_tails() {
+        let longest = |is_told_late: bool, clients: usize| {
+            let root = tempfile::tempdir().unwrap();
+            let live = Live::new(10, Id(1));
+            let tails: Vec<_> = (0..clients)
+                .map(|_| live.subscribe(Filter::default(), None, 10))
+                .collect();
+            let sleeps = Arc::<Mutex<Vec<Duration>>>::default();
+            let told = Arc::clone(&sleeps);
+            let build: Build = Box::new(move |_| {
+                let sleeps = Arc::clone(&told);
+                Box::new(Idler {
+                    sleeps,
+                    is_told_late,
+                })
+            });
+            let collectors = vec![("idler".to_owned(), build)];
+            let store = open(root.path());
+            let started = Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors);
+            let (pipeline, _ended) = started.unwrap();
+            let begin = Instant::now();
+            while sleeps.lock().unwrap().len() < 3 {
+                assert!(begin.elapsed() < Duration::from_mins(1));
+                thread::sleep(Duration::from_millis(1));
+            }
+            pipeline.finish().unwrap();
+            drop(tails);
+            let longest = sleeps.lock().unwrap().iter().max().copied();
+            longest.unwrap().as_millis()
+        };
+        assert_eq!(longest(false, 0), 1000);
+        assert_eq!(longest(true, 0), 1000);
+        assert_eq!(longest(false, 1), 250);
+        assert_eq!(longest(true, 1), 10);
+    }
+
     /// Reads three records, and then sleeps until the sender is dropped.
     struct Sleeper {
         has_read: bool,

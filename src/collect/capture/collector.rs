@@ -359,6 +359,10 @@ impl Collector for CaptureCollector {
         self.watch.wait(timeout);
     }
 
+    fn is_told_late(&self) -> bool {
+        self.watch.is_blind()
+    }
+
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
         self.watch.begin();
         self.watch.folder(&self.options.directory);

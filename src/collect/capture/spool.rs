@@ -197,6 +197,11 @@ impl Collector for SpoolCollector {
     fn wait(&mut self, timeout: Duration) {
         std::thread::sleep(timeout.min(LOOK_EVERY));
     }
+
+    /// Nothing wakes it; without a user's folder there is nothing whose next line a client waits for.
+    fn is_told_late(&self) -> bool {
+        !self.users.is_empty()
+    }
 }
 
 /// Opens a user's folder; a link in its place is refused.

@@ -45,6 +45,10 @@ macro_rules! log_collector {
                 self.follower.wait(timeout);
             }
 
+            fn is_told_late(&self) -> bool {
+                self.follower.is_blind()
+            }
+
             fn parts(
                 &mut self,
                 batch: &mut $crate::collect::collector::Batch,

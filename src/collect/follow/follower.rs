@@ -154,6 +154,11 @@ impl<K: LogKind> Follower<K> {
         self.context.wait(due, timeout);
     }
 
+    /// Whether changes of a log are found by polling only.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.context.is_blind()
+    }
+
     /// The parts in which history is read: each of the newest logs is one part, and all older ones together are
     /// another. This limits the number of open files.
     pub(crate) fn parts(&mut self, batch: &mut Batch) -> Vec<Micros> {

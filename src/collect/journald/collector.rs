@@ -185,6 +185,11 @@ impl Collector for JournaldCollector {
             journal.wait(timeout);
         }
     }
+
+    /// journald reports what it wrote up to 250 ms later.
+    fn is_told_late(&self) -> bool {
+        true
+    }
 }
 
 /// Opens the journal at the saved position or, without one, at `since`.

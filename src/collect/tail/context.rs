@@ -117,6 +117,11 @@ impl ReadContext {
             .wait(until_due.map_or(timeout, |until| until.min(timeout)));
     }
 
+    /// Whether changes of a file or folder are found by polling only.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.watch.is_blind()
+    }
+
     /// Ends a read that found nothing: frees the buffers, because the collector is idle.
     pub(crate) fn rest(&mut self) {
         self.scratch = Vec::new();

@@ -6,23 +6,23 @@ use crate::query::expression::values;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::cache::BlockCache;
-use crate::query::scan::counts::ValueCount;
-use crate::query::scan::plan::QueryPlan;
+use crate::query::scan::counts::CountedValues;
+use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::sources::warnings;
-use crate::store::{self, Block, FieldIndex, FieldTotals, View};
+use crate::store::{self, Block, FieldIndex, FieldTotals, Segment, View};
 use foldhash::fast::RandomState;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Memory of the counted values: beyond it, new values are not counted.
 const VALUES_BYTES_MAX: usize = 4 << 20;
-/// Memory of the counts of single segments that are kept for the next question.
+/// Memory of the counts that a question keeps for the next one.
 const KEPT_BYTES_MAX: usize = 2 << 20;
 /// Approximate memory of a value without its text.
 const VALUE_BYTES: usize = 64;
@@ -62,28 +62,27 @@ pub fn field_values(
 ) -> Result<FieldValues, Error> {
     let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = ValueTotals::default();
-    let segments = count_segments(view, filter, key, &budget.cache, &mut totals);
-    totals.wanted = segments
-        .iter()
-        .map(|it| *it == SegmentValues::Unread)
-        .collect();
+    count_segments(view, filter, key, &budget.cache, &mut totals);
+    let counted: Vec<usize> = totals.segments.iter().map(|it| it.counted).collect();
+    let is_uncounted = |candidate: &Candidate<'_>| {
+        let (segment, block) = candidate.place;
+        counted.get(segment).is_none_or(|counted| block >= *counted)
+    };
     let candidates = plan.candidates(Ranking::default(), None);
     let outcome = run_scan(
-        candidates
-            .filter(|candidate| segments.get(candidate.place.0) != Some(&SegmentValues::Counted)),
+        candidates.filter(is_uncounted),
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
-            let segment = candidate.place.0;
             if rows.is_whole()
                 && let Some(counts) = listed(candidate.block, key)
             {
-                let value = (segment, counts);
+                let value = (candidate.place, counts);
                 return Ok(BlockResult { scanned: 0, value });
             }
             Ok(BlockResult {
                 scanned: rows.scanned(),
-                value: (segment, count(&rows, key)?),
+                value: (candidate.place, count(&rows, key)?),
             })
         },
         &mut totals,
@@ -111,15 +110,24 @@ pub fn field_values(
     })
 }
 
-/// What is known of the values of a segment before its blocks are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SegmentValues {
-    /// They are counted.
-    Counted,
-    /// Nothing. All rows count and none will change, so that its counts are kept once they were read.
-    Unread,
-    /// Nothing.
-    Unknown,
+/// How far the values of a segment are counted before its blocks are looked at.
+#[derive(Debug, Default)]
+struct SegmentProgress {
+    /// The number of its first blocks that are counted already.
+    counted: usize,
+    /// The number of its first blocks whose counts are kept for the next question; none if these are not to be kept.
+    kept: usize,
+    /// The counts that are kept, so far.
+    values: CountsByValue,
+}
+
+impl SegmentProgress {
+    fn new(counted: usize) -> Self {
+        Self {
+            counted,
+            ..Self::default()
+        }
+    }
 }
 
 /// Counts the values of whole visible segments from their field indexes, or as an earlier question counted them, if the filter matches all
@@ -130,37 +138,55 @@ fn count_segments(
     key: &str,
     cache: &BlockCache,
     totals: &mut ValueTotals,
-) -> Vec<SegmentValues> {
+) {
     let visible = view.ids();
     let matches_all = filter.expression().cover(&|_| Cover::Some) == Cover::All;
-    let counted = view.segments().iter().map(|segment| {
+    for segment in view.segments() {
         let ids = segment.ids();
-        if !matches_all || ids.start < visible.start || visible.end < ids.end {
-            return SegmentValues::Unknown;
-        }
-        match segment.field_totals(key) {
-            FieldTotals::Absent => return SegmentValues::Counted,
-            FieldTotals::Listed { values, .. } => {
-                for (value, rows) in values {
-                    totals.add(value.into(), rows);
-                }
-                return SegmentValues::Counted;
-            }
-            FieldTotals::Unknown | FieldTotals::Unlisted => {}
-        }
-        if !segment.is_sealed() {
-            return SegmentValues::Unknown;
-        }
-        let known = cache.values().get(segment, key.into());
-        let Some(known) = known else {
-            return SegmentValues::Unread;
+        let is_whole = matches_all && visible.start <= ids.start && ids.end <= visible.end;
+        let progress = if is_whole {
+            count_segment(segment, key, cache, totals)
+        } else {
+            SegmentProgress::default()
         };
-        for ValueCount { value, rows } in &*known {
-            totals.add((&**value).into(), *rows);
+        totals.segments.push(progress);
+    }
+}
+
+/// Counts the values of a segment of which every row counts.
+fn count_segment(
+    segment: &Segment,
+    key: &str,
+    cache: &BlockCache,
+    totals: &mut ValueTotals,
+) -> SegmentProgress {
+    match segment.field_totals(key) {
+        FieldTotals::Absent => return SegmentProgress::new(segment.block_count()),
+        FieldTotals::Listed { values, .. } => {
+            for (value, rows) in values {
+                totals.add(value.into(), rows);
+            }
+            return SegmentProgress::new(segment.block_count());
         }
-        SegmentValues::Counted
-    });
-    counted.collect()
+        FieldTotals::Unknown | FieldTotals::Unlisted => {}
+    }
+    let settled = segment.settled_blocks();
+    let known = cache.values().get(segment, key.into());
+    // a question to a later view may have counted more
+    let known = known.filter(|known| known.blocks <= settled);
+    let mut progress = SegmentProgress::new(known.as_ref().map_or(0, |known| known.blocks));
+    for (value, rows) in known.iter().flat_map(|known| &known.values) {
+        totals.add((&**value).into(), *rows);
+    }
+    if progress.counted < settled {
+        progress.kept = settled;
+        let known = known.iter().flat_map(|known| &known.values);
+        for (value, rows) in known {
+            totals.kept_bytes += value.len() + VALUE_BYTES;
+            progress.values.insert(value.to_string(), *rows);
+        }
+    }
+    progress
 }
 
 /// The values of a whole block, where its footer lists them.
@@ -389,20 +415,19 @@ struct ValueTotals {
     counts: CountsByValue,
     bytes: usize,
     is_cut: bool,
-    /// Whether the counts of a segment are kept for the next question.
-    wanted: Vec<bool>,
-    /// Those counts so far.
-    by_segment: BTreeMap<usize, CountsByValue>,
-    segment_bytes: usize,
+    /// By number of the segment.
+    segments: Vec<SegmentProgress>,
+    /// Memory of the counts that are kept.
+    kept_bytes: usize,
 }
 
-impl Sink<(usize, CountsByValue)> for ValueTotals {
+impl Sink<((usize, usize), CountsByValue)> for ValueTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, (segment, counts): (usize, CountsByValue)) {
-        self.take_for_segment(segment, &counts);
+    fn take(&mut self, (place, counts): ((usize, usize), CountsByValue)) {
+        self.keep_block(place, &counts);
         for (value, count) in counts {
             self.add(value.into(), count);
         }
@@ -424,42 +449,42 @@ impl ValueTotals {
         self.counts.insert(value.into_owned(), count);
     }
 
-    /// Adds the counts of a block to those of its segment, as long as there is room for them.
-    fn take_for_segment(&mut self, segment: usize, counts: &CountsByValue) {
-        let Some(is_wanted) = self.wanted.get_mut(segment).filter(|wanted| **wanted) else {
+    /// Adds the counts of a block to those that are kept, as long as there is room for them.
+    fn keep_block(&mut self, (segment, block): (usize, usize), counts: &CountsByValue) {
+        let Some(progress) = self.segments.get_mut(segment) else {
             return;
         };
-        let of_segment = self.by_segment.entry(segment).or_default();
+        if block >= progress.kept {
+            return;
+        }
         for (value, count) in counts {
-            if let Some(total) = of_segment.get_mut(value) {
+            if let Some(total) = progress.values.get_mut(value) {
                 *total += count;
                 continue;
             }
-            self.segment_bytes += value.len() + VALUE_BYTES;
-            of_segment.insert(value.clone(), *count);
+            self.kept_bytes += value.len() + VALUE_BYTES;
+            progress.values.insert(value.clone(), *count);
         }
-        if self.segment_bytes > KEPT_BYTES_MAX {
-            *is_wanted = false;
-            let left_out = self.by_segment.remove(&segment).unwrap_or_default();
+        if self.kept_bytes > KEPT_BYTES_MAX {
+            progress.kept = 0;
+            let left_out = std::mem::take(&mut progress.values);
             let bytes = left_out.keys().map(|value| value.len() + VALUE_BYTES);
-            self.segment_bytes -= bytes.sum::<usize>();
+            self.kept_bytes -= bytes.sum::<usize>();
         }
     }
 
-    /// Keeps the counts of whole segments for the next question.
+    /// Keeps the counts of settled blocks for the next question.
     fn keep(&mut self, view: &View, key: &str, cache: &BlockCache) {
-        for (segment, counts) in std::mem::take(&mut self.by_segment) {
-            let Some(segment) = view.segments().get(segment) else {
-                continue;
+        let segments = view.segments().iter().zip(&mut self.segments);
+        for (segment, progress) in segments.filter(|(_, progress)| progress.kept > 0) {
+            let values = std::mem::take(&mut progress.values).into_iter();
+            let counted = CountedValues {
+                blocks: progress.kept,
+                values: values
+                    .map(|(value, rows)| (value.into_boxed_str(), rows))
+                    .collect(),
             };
-            let counts = counts.into_iter();
-            let counts: Arc<[ValueCount]> = counts
-                .map(|(value, rows)| ValueCount {
-                    value: value.into_boxed_str(),
-                    rows,
-                })
-                .collect();
-            cache.values().put(segment, key.into(), &counts);
+            cache.values().put(segment, key.into(), &Arc::new(counted));
         }
     }
 }

@@ -315,9 +315,7 @@ impl<'p> Counting<'p> {
     ) -> Result<Arc<[GroupCounts]>, store::Error> {
         let (segment, block) = candidate.place;
         let segment = self.plan.segment(segment);
-        // a block of several sources of the active file will have changed by the next request: it is not cached
-        let is_single = candidate.block.summary().source.is_some();
-        let segment = segment.filter(|segment| is_single || segment.is_sealed());
+        let segment = segment.filter(|segment| block < segment.settled_blocks());
         let Some(segment) = segment else {
             return self.rows(candidate, rows);
         };

@@ -178,7 +178,7 @@ impl<'p> PeriodCounting<'p> {
         }
         let (segment, block) = candidate.place;
         let segment = self.plan.segment(segment);
-        let Some(segment) = segment.filter(|segment| segment.is_sealed()) else {
+        let Some(segment) = segment.filter(|segment| block < segment.settled_blocks()) else {
             return Ok(count_rows(candidate.block, rows, self.periods)?.into());
         };
         let question = PeriodsKey {

@@ -67,6 +67,7 @@ pub use read::columns::{Messages, MetadataColumn, StoredValues, row_at};
 pub use read::history::StoreHistory;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;
+pub(crate) use read::segment_file::SegmentFile;
 pub use read::tally::SourceTally;
 pub use whole::copy_evidence::{CopyBound, EvidenceCopy, EvidenceWindow, copy_evidence};
 pub use whole::open::Recovery;

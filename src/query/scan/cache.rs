@@ -1,6 +1,6 @@
 //! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
-use crate::query::scan::counts::{CountsKey, GroupCounts, Known, ValueCount};
+use crate::query::scan::counts::{CountedValues, CountsKey, GroupCounts, Known};
 use crate::query::scan::found::FoundTexts;
 use crate::query::scan::periods::{PeriodCount, PeriodsKey};
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
@@ -20,9 +20,9 @@ const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 #[derive(Clone, Default)]
 pub struct BlockCache {
     entries: Arc<Mutex<Entries>>,
-    counts: Arc<Mutex<Known<CountsKey, GroupCounts>>>,
-    periods: Arc<Mutex<Known<PeriodsKey, PeriodCount>>>,
-    values: Arc<Mutex<Known<Box<str>, ValueCount>>>,
+    counts: Arc<Mutex<Known<CountsKey, [GroupCounts]>>>,
+    periods: Arc<Mutex<Known<PeriodsKey, [PeriodCount]>>>,
+    values: Arc<Mutex<Known<Box<str>, CountedValues>>>,
     found: Arc<Mutex<FoundTexts>>,
 }
 
@@ -110,17 +110,17 @@ impl BlockCache {
     }
 
     /// The counts of earlier histograms.
-    pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known<CountsKey, GroupCounts>> {
+    pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known<CountsKey, [GroupCounts]>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counts by period of earlier questions.
-    pub(in crate::query) fn periods(&self) -> MutexGuard<'_, Known<PeriodsKey, PeriodCount>> {
+    pub(in crate::query) fn periods(&self) -> MutexGuard<'_, Known<PeriodsKey, [PeriodCount]>> {
         self.periods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The values of whole segments, by key.
-    pub(in crate::query) fn values(&self) -> MutexGuard<'_, Known<Box<str>, ValueCount>> {
+    /// The values in settled blocks of segments, by key.
+    pub(in crate::query) fn values(&self) -> MutexGuard<'_, Known<Box<str>, CountedValues>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,8 +1,8 @@
 //! Counts of whole blocks by bucket or period, kept from request to request: a client that watches a histogram repeats it, and a
-//! sealed block never changes.
+//! settled block never changes.
 
 use crate::query::scan::scale::Scale;
-use crate::store::Segment;
+use crate::store::{Segment, SegmentFile};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
@@ -29,10 +29,16 @@ pub(in crate::query) struct CountsKey {
     pub(in crate::query) by_source: bool,
 }
 
-/// Counts that are part of an answer about one block.
+/// Counts that are kept.
 pub(in crate::query) trait Counts {
     /// Their memory, in counts of a histogram.
     fn weight(&self) -> usize;
+}
+
+impl<T: Counts> Counts for [T] {
+    fn weight(&self) -> usize {
+        self.iter().map(Counts::weight).sum()
+    }
 }
 
 impl Counts for GroupCounts {
@@ -41,27 +47,29 @@ impl Counts for GroupCounts {
     }
 }
 
-/// How many rows of a segment have a value of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::query) struct ValueCount {
-    pub(in crate::query) value: Box<str>,
-    pub(in crate::query) rows: u64,
+/// The values of a key in the first blocks of a segment.
+#[derive(Debug)]
+pub(in crate::query) struct CountedValues {
+    pub(in crate::query) blocks: usize,
+    /// Each with the number of rows that have it.
+    pub(in crate::query) values: Box<[(Box<str>, u64)]>,
 }
 
-impl Counts for ValueCount {
+impl Counts for CountedValues {
     fn weight(&self) -> usize {
-        (size_of::<Self>() + self.value.len()).div_ceil(size_of::<u64>())
+        let bytes = |(value, _): &(Box<str>, u64)| size_of::<(Box<str>, u64)>() + value.len();
+        self.values.iter().map(bytes).sum::<usize>() / size_of::<u64>()
     }
 }
 
 /// The cached counts, by the question that they answer.
 #[derive(Debug)]
-pub(in crate::query) struct Known<Q, T> {
+pub(in crate::query) struct Known<Q, T: ?Sized> {
     entries: HashMap<(usize, Q), KeptCounts<T>>,
     counts: usize,
 }
 
-impl<Q, T> Default for Known<Q, T> {
+impl<Q, T: ?Sized> Default for Known<Q, T> {
     fn default() -> Self {
         Self {
             entries: HashMap::new(),
@@ -71,46 +79,46 @@ impl<Q, T> Default for Known<Q, T> {
 }
 
 #[derive(Debug)]
-struct KeptCounts<T> {
-    /// Holding it ensures that no other segment gets the same address.
-    segment: Weak<Segment>,
-    counts: Arc<[T]>,
+struct KeptCounts<T: ?Sized> {
+    /// Holding it ensures that no other file gets the same address.
+    file: Weak<SegmentFile>,
+    counts: Arc<T>,
 }
 
-impl<Q: Eq + Hash, T: Counts> Known<Q, T> {
-    pub(in crate::query) fn get(&self, segment: &Arc<Segment>, question: Q) -> Option<Arc<[T]>> {
+impl<Q: Eq + Hash, T: Counts + ?Sized> Known<Q, T> {
+    pub(in crate::query) fn get(&self, segment: &Segment, question: Q) -> Option<Arc<T>> {
         let entry = self.entries.get(&(address(segment), question))?;
         Some(Arc::clone(&entry.counts))
     }
 
-    pub(in crate::query) fn put(&mut self, segment: &Arc<Segment>, question: Q, of: &Arc<[T]>) {
-        let counts = weight(of);
+    pub(in crate::query) fn put(&mut self, segment: &Segment, question: Q, of: &Arc<T>) {
+        let counts = weight(&**of);
         if counts > COUNTS_MAX / 8 {
             return;
         }
         if self.counts + counts > COUNTS_MAX {
             // first drop counts of segments that are gone; if that is not enough, drop all
             self.entries
-                .retain(|_, entry| entry.segment.strong_count() > 0);
-            self.counts = self.entries.values().map(|it| weight(&it.counts)).sum();
+                .retain(|_, entry| entry.file.strong_count() > 0);
+            self.counts = self.entries.values().map(|it| weight(&*it.counts)).sum();
             if self.counts + counts > COUNTS_MAX / 2 {
                 *self = Self::default();
             }
         }
         let entry = KeptCounts {
-            segment: Arc::downgrade(segment),
+            file: Arc::downgrade(segment.file()),
             counts: Arc::clone(of),
         };
         let before = self.entries.insert((address(segment), question), entry);
         self.counts += counts;
-        self.counts -= before.map_or(0, |entry| weight(&entry.counts));
+        self.counts -= before.map_or(0, |entry| weight(&*entry.counts));
     }
 }
 
-fn weight<T: Counts>(counts: &[T]) -> usize {
-    counts.iter().map(Counts::weight).sum::<usize>() + ENTRY_COUNTS
+fn weight<T: Counts + ?Sized>(counts: &T) -> usize {
+    counts.weight() + ENTRY_COUNTS
 }
 
-fn address(segment: &Arc<Segment>) -> usize {
-    Arc::as_ptr(segment).addr()
+fn address(segment: &Segment) -> usize {
+    Arc::as_ptr(segment.file()).addr()
 }

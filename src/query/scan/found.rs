@@ -1,8 +1,8 @@
-//! Where texts were found in the messages and in the metadata of sealed blocks, kept from question to question: a page, its histogram and
-//! both again some seconds later look for the same text, and a sealed block never changes.
+//! Where texts were found in the messages and in the metadata of settled blocks, kept from question to question: a page, its histogram
+//! and both again some seconds later look for the same text, and a settled block never changes.
 
 use crate::query::text::search::TextKey;
-use crate::store::Segment;
+use crate::store::{Segment, SegmentFile};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
@@ -25,15 +25,15 @@ pub(in crate::query) struct FoundTexts {
 #[derive(Debug)]
 struct FoundText {
     key: TextKey,
-    /// By the address of the segment, and the number of the block in it.
+    /// By the address of the segment's file, and the number of the block in it.
     blocks: HashMap<(usize, usize), FoundRows>,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct FoundRows {
-    /// Holding it ensures that no other segment gets the same address.
-    segment: Weak<Segment>,
+    /// Holding it ensures that no other file gets the same address.
+    file: Weak<SegmentFile>,
     rows: RowBits,
 }
 
@@ -42,7 +42,7 @@ impl FoundTexts {
     pub(in crate::query) fn get(
         &mut self,
         key: &TextKey,
-        segment: &Arc<Segment>,
+        segment: &Segment,
         block: usize,
     ) -> Option<RowBits> {
         let at = self.texts.iter().rposition(|text| text.key == *key)?;
@@ -60,7 +60,7 @@ impl FoundTexts {
     pub(in crate::query) fn put(
         &mut self,
         key: TextKey,
-        segment: &Arc<Segment>,
+        segment: &Segment,
         block: usize,
         rows: &[u32],
         row_count: u32,
@@ -84,7 +84,7 @@ impl FoundTexts {
             return;
         };
         let found = FoundRows {
-            segment: Arc::downgrade(segment),
+            file: Arc::downgrade(segment.file()),
             rows,
         };
         let before = text.blocks.insert((address(segment), block), found);
@@ -99,8 +99,7 @@ impl FoundTexts {
             return;
         }
         for text in &mut self.texts {
-            text.blocks
-                .retain(|_, found| found.segment.strong_count() > 0);
+            text.blocks.retain(|_, found| found.file.strong_count() > 0);
             let left = text.blocks.values();
             text.bytes = left.map(|found| bytes_of(&found.rows)).sum();
         }
@@ -150,8 +149,8 @@ fn bytes_of(rows: &RowBits) -> usize {
     ANSWER_BYTES + rows.len() * 8
 }
 
-fn address(segment: &Arc<Segment>) -> usize {
-    Arc::as_ptr(segment).addr()
+fn address(segment: &Segment) -> usize {
+    Arc::as_ptr(segment.file()).addr()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::evaluate::evaluate;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::residue::{Residue, footer_cover, index_cover, segment_cover};
-use crate::query::scan::rows::{Rows, SealedPlace};
+use crate::query::scan::rows::{Rows, SettledPlace};
 use crate::query::text::search::SearchScratch;
 use crate::record::{Level, Source};
 use crate::store::{Block, Error, Segment, Summary, View};
@@ -319,13 +319,13 @@ impl<'v> QueryPlan<'v> {
     /// All rows of a block.
     pub(in crate::query) fn whole(&self, candidate: Candidate<'v>) -> Rows<'v> {
         let (segment, block) = candidate.place;
-        let place = self.segment(segment).map(|segment| SealedPlace {
+        let place = self.segment(segment).map(|segment| SettledPlace {
             cache: self.cache,
             segment,
             block,
         });
         let rows = Rows::all(candidate.block, self.cached(segment, block));
-        rows.at(place.filter(|place| place.segment.is_sealed()))
+        rows.at(place.filter(|place| block < place.segment.settled_blocks()))
     }
 
     /// The levels that match, if only they decide which rows of a block of one source do, according to its footer.

@@ -36,13 +36,13 @@ pub(in crate::query) struct Rows<'v> {
     metadata: Option<MetadataOf>,
     /// The footer says that no row matches.
     is_denied: bool,
-    /// Where answers for the block are kept, if it is sealed.
-    kept_at: Option<SealedPlace<'v>>,
+    /// Where answers for the block are kept, if it is settled.
+    kept_at: Option<SettledPlace<'v>>,
 }
 
-/// A block of a sealed segment, and the cache of answers about it.
+/// A block that does not change any more, and the cache of answers about it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::query) struct SealedPlace<'v> {
+pub(in crate::query) struct SettledPlace<'v> {
     pub(in crate::query) cache: &'v BlockCache,
     pub(in crate::query) segment: &'v Arc<Segment>,
     pub(in crate::query) block: usize,
@@ -67,7 +67,7 @@ impl<'v> Rows<'v> {
     }
 
     /// The same rows, whose answers are kept there.
-    pub(in crate::query) fn at(self, kept_at: Option<SealedPlace<'v>>) -> Self {
+    pub(in crate::query) fn at(self, kept_at: Option<SettledPlace<'v>>) -> Self {
         Self { kept_at, ..self }
     }
 
@@ -225,14 +225,14 @@ impl<'v> Rows<'v> {
         self.retain_known(search.key(), |rows| rows.search_messages(search, scratch))
     }
 
-    /// Keeps the rows that `search` keeps. Where a plain text was found in a whole sealed block is known for the next question.
+    /// Keeps the rows that `search` keeps. Where a plain text was found in a whole settled block is known for the next question.
     pub(in crate::query) fn retain_known(
         &mut self,
         key: Option<TextKey>,
         search: impl FnOnce(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Some((
-            SealedPlace {
+            SettledPlace {
                 cache,
                 segment,
                 block,

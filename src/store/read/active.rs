@@ -6,6 +6,7 @@
 use super::cache::Cache;
 use super::columns::{Columns, Messages, MetadataColumn};
 use super::group::{Group, GroupIndex};
+use super::segment_file::SegmentFile;
 use super::tally::{self, SourceTally};
 use crate::disk::DiskFile;
 use crate::store::error::Error;
@@ -28,6 +29,7 @@ pub(in crate::store) struct ActiveFile {
     pub(in crate::store) file: Arc<dyn DiskFile>,
     pub(in crate::store) path: Arc<PathBuf>,
     pub(in crate::store) store: StoreId,
+    identity: Arc<SegmentFile>,
     /// Recently decoded groups. Written frames do not change, so that a check is valid for ever.
     pub(in crate::store) decoded: Arc<Cache>,
 }
@@ -38,6 +40,7 @@ impl ActiveFile {
             file,
             path: Arc::new(path),
             store,
+            identity: Arc::default(),
             decoded: Arc::new(Cache::new(DECODED_BYTES_MAX)),
         }
     }
@@ -57,6 +60,10 @@ pub(in crate::store) struct ActiveSegment {
 impl ActiveSegment {
     pub(super) fn new(file: ActiveFile, groups: Vec<Arc<Group>>) -> Self {
         Self { file, groups }
+    }
+
+    pub(super) fn identity(&self) -> Arc<SegmentFile> {
+        Arc::clone(&self.file.identity)
     }
 
     pub(in crate::store) fn block_count(&self) -> usize {

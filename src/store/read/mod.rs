@@ -11,5 +11,6 @@ pub(super) mod opened;
 pub(super) mod reader;
 pub(super) mod sealed;
 pub(super) mod segment;
+pub(super) mod segment_file;
 pub(super) mod tally;
 pub(super) mod weights;

@@ -3,6 +3,7 @@
 use super::active::ActiveSegment;
 use super::block::Block;
 use super::sealed::SealedSegment;
+use super::segment_file::SegmentFile;
 use super::tally::{self, SourceTally};
 use crate::record::Source;
 use crate::store::error::Error;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 /// A file of the store, sealed or active.
 #[derive(Debug)]
 pub struct Segment {
+    file: Arc<SegmentFile>,
     ids: Range<u64>,
     sources: Arc<Vec<Source>>,
     body: Body,
@@ -36,6 +38,7 @@ impl Segment {
         active: ActiveSegment,
     ) -> Self {
         Self {
+            file: active.identity(),
             ids,
             sources,
             body: Body::Active(active),
@@ -50,6 +53,7 @@ impl Segment {
         thinning: Option<Thinning>,
     ) -> Self {
         Self {
+            file: Arc::default(),
             ids,
             sources: Arc::new(sources),
             body: Body::Sealed(Box::new(sealed)),
@@ -67,6 +71,16 @@ impl Segment {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         matches!(self.body, Body::Sealed(_))
+    }
+
+    pub(crate) fn file(&self) -> &Arc<SegmentFile> {
+        &self.file
+    }
+
+    /// The number of its first blocks that never change: only the last block of an active file grows.
+    pub(crate) fn settled_blocks(&self) -> usize {
+        let grows = !self.is_sealed() && self.block_count() > 0;
+        self.block_count() - usize::from(grows)
     }
 
     /// Whether it is a kept segment: only evidence remains of its records.

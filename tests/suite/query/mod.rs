@@ -3,6 +3,7 @@
 
 pub(crate) mod expression;
 pub(crate) mod fields;
+pub(crate) mod growing;
 pub(crate) mod live;
 pub(crate) mod pages;
 pub(crate) mod periods;

@@ -2,6 +2,7 @@
 
 use super::format::batch::BatchColumns;
 use super::format::column;
+use super::format::compress;
 use super::format::footer::{self, Trailer};
 use super::format::frame::{self, Frame, FrameKind, Place};
 use super::format::index::fields::FieldTable;
@@ -51,7 +52,7 @@ pub fn segment(data: &[u8]) {
     read_all(Mapped::memory(data));
     if let Some((length, stored)) = data.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
-        if let Some(raw) = column::decompress(stored, length) {
+        if let Some(raw) = compress::decompress(stored, length) {
             assert_eq!(raw.len(), length);
         }
         if let Some(numbers) = column::varints(stored, length) {

@@ -4,15 +4,12 @@
 //! part is written, and still refers to the batches before it: frames of a single record compress nearly as well as large ones.
 
 use super::batch::{Damage, put_count};
-use super::column::{self, LEVEL, RATIO_MAX};
+use super::compress::{self, LEVEL, RATIO_MAX, append_part, checked};
 use super::layout::FRAME_PAYLOAD_MAX;
 use crate::bytes::ByteReader;
 use std::io;
 use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
-use zstd::zstd_safe::{
-    CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, SafeResult,
-    compress_bound, get_error_name,
-};
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 /// The place of a batch in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,20 +96,7 @@ impl BatchStreamWriter {
     pub(in crate::store) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         put_count(out, raw.len());
         out.extend(self.position.to_le_bytes());
-        let mut input = InBuffer::around(raw);
-        loop {
-            let begun = out.len();
-            out.reserve(compress_bound(raw.len() - input.pos()) + FLUSH_BYTES);
-            let mut output = OutBuffer::around_pos(out, begun);
-            let left = self.context.compress_stream2(
-                &mut output,
-                &mut input,
-                ZSTD_EndDirective::ZSTD_e_flush,
-            );
-            if checked(left)? == 0 {
-                break;
-            }
-        }
+        append_part(&mut self.context, raw, ZSTD_EndDirective::ZSTD_e_flush, out)?;
         let length = u32::try_from(raw.len()).map_err(io::Error::other)?;
         self.position = self.position.saturating_add(length);
         Ok(())
@@ -231,19 +215,13 @@ impl StreamHead {
             return Ok(vec![]);
         }
         self.compressed.extend(LAST_BLOCK);
-        column::decompress_frame(&self.compressed, self.raw_length)
+        compress::decompress_frame(&self.compressed, self.raw_length)
             .ok_or(Damage("stream of batches"))
     }
 }
 
-fn checked(result: SafeResult) -> io::Result<usize> {
-    result.map_err(|code| io::Error::other(get_error_name(code)))
-}
-
 /// Ends a zstd frame: an uncompressed block of no bytes, marked as the last one (RFC 8878, 3.1.1.2).
 const LAST_BLOCK: [u8; 3] = [1, 0, 0];
-/// Room for the headers of a frame and of its last block.
-const FLUSH_BYTES: usize = 64;
 /// A window as large as the content of a stream (256 KiB): larger ones gain nothing.
 const WINDOW_LOG: u32 = 18;
 /// The format allows windows of 1 MiB.

@@ -7,6 +7,7 @@ use crate::mapped::Mapped;
 use crate::record::{Level, Source};
 use crate::store::error::Error;
 use crate::store::format::column;
+use crate::store::format::compress;
 use crate::store::format::footer::{BlockEntry, Footer, MetadataForm, StoredChunk};
 use crate::store::format::index::block::source_hash;
 use crate::store::format::index::bloom::BloomFilter;
@@ -209,7 +210,7 @@ impl SealedSegment {
         let rows: Vec<u32> = blocks.map(|block| block.entry.summary.rows).collect();
         self.slice(chunk)
             .filter(|stored| crc32fast::hash(stored) == chunk.crc)
-            .and_then(|stored| column::decompress(stored, chunk.raw as usize))
+            .and_then(|stored| compress::decompress(stored, chunk.raw as usize))
             .and_then(|raw| FieldTable::decode(&raw, &rows, self.version))
             .map(Some)
             .ok_or_else(|| self.corrupt_fields())
@@ -378,7 +379,7 @@ impl SealedSegment {
         self.read_ahead(chunk);
         self.slice(chunk)
             .filter(|stored| crc32fast::hash(stored) == chunk.crc)
-            .and_then(|stored| column::decompress(stored, chunk.raw as usize))
+            .and_then(|stored| compress::decompress(stored, chunk.raw as usize))
             .ok_or_else(|| self.corrupt(entry, column))
     }
 

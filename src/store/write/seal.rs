@@ -7,14 +7,16 @@ use crate::disk::DiskFile;
 use crate::record::Source;
 use crate::store::error::Error;
 use crate::store::folder::directory::Directory;
-use crate::store::format::column::{Compressor, put_varint};
+use crate::store::format::alphabets;
+use crate::store::format::column::put_varint;
+use crate::store::format::compress::Compressor;
 use crate::store::format::footer::{
     BlockEntry, Facts, Footer, MetadataForm, MetadataLayout, StoredChunk, Trailer,
 };
 use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
 use crate::store::format::index::field_builder::FieldIndexBuilder;
 use crate::store::format::layout::{COLUMNS, FileKind, Header, VERSION};
-use crate::store::format::metadata::by_key;
+use crate::store::format::metadata::by_key::{self, KeyedMetadata};
 use crate::store::read::active::ActiveSegment;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -178,7 +180,7 @@ impl Sealer {
             return Ok(0);
         };
         let by_key = by_key::encode(block.each_metadata(), block.len(), block.metadata().len());
-        let chunks = self.write_columns(block, summary.source.is_some(), by_key.as_deref())?;
+        let chunks = self.write_columns(block, summary.source.is_some(), by_key.as_ref())?;
         if summary.source.is_none() {
             self.add_sources(block);
         }
@@ -261,7 +263,7 @@ impl Sealer {
         &mut self,
         block: &RowBuffer,
         same_source: bool,
-        by_key: Option<&[u8]>,
+        by_key: Option<&KeyedMetadata>,
     ) -> Result<[StoredChunk; COLUMNS], Error> {
         self.tools.stored.clear();
         let offset = self.output.length;
@@ -277,7 +279,10 @@ impl Sealer {
             self.encoded(|raw| put_numbers(raw, block.message_lengths()))?,
             self.encoded(|raw| put_numbers(raw, block.metadata_lengths()))?,
             self.compressed_with(block.messages(), Compressor::append_messages)?,
-            self.compressed(by_key.unwrap_or_else(|| block.metadata()))?,
+            match by_key {
+                Some(KeyedMetadata { bytes, ends }) => self.compressed_parts(bytes, ends)?,
+                None => self.compressed(block.metadata())?,
+            },
         ];
         self.output.append(&self.tools.stored)?;
         Ok(chunks.map(|chunk| StoredChunk {
@@ -299,6 +304,14 @@ impl Sealer {
     /// Appends a compressed column; the offset counts from the first column.
     fn compressed(&mut self, raw: &[u8]) -> Result<StoredChunk, Error> {
         self.compressed_with(raw, Compressor::append)
+    }
+
+    /// Appends a compressed column of parts with these ends, each of which is alike within.
+    fn compressed_parts(&mut self, raw: &[u8], ends: &[usize]) -> Result<StoredChunk, Error> {
+        let cuts = alphabets::cuts(raw, ends);
+        self.compressed_with(raw, |compressor, raw, out| {
+            compressor.append_cut(raw, &cuts, out)
+        })
     }
 
     fn compressed_with(

@@ -9,13 +9,21 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::slice;
 
+/// Metadata by key.
+#[derive(Debug)]
+pub(in crate::store) struct KeyedMetadata {
+    pub(in crate::store) bytes: Vec<u8>,
+    /// The ascending ends of its parts: of the heads, and of the values and the numbers of each key.
+    pub(in crate::store) ends: Vec<usize>,
+}
+
 /// Encodes the metadata of `count` rows, which take `length` bytes together; `None` if that is not possible, or if they are so small
 /// that nothing is gained.
 pub(in crate::store) fn encode<'a>(
     rows: impl Iterator<Item = &'a [u8]>,
     count: usize,
     length: usize,
-) -> Option<Vec<u8>> {
+) -> Option<KeyedMetadata> {
     if length < count * ROW_BYTES_MIN {
         return None;
     }
@@ -373,7 +381,7 @@ impl<'a> KeyColumns<'a> {
         Some(number)
     }
 
-    fn finish(self, has_numbers: bool) -> Vec<u8> {
+    fn finish(self, has_numbers: bool) -> KeyedMetadata {
         let mut out = vec![];
         put_varint(&mut out, self.keys.len() as u64);
         for key in &self.keys {
@@ -403,13 +411,13 @@ impl<'a> KeyColumns<'a> {
             }
             put_varint(&mut out, values.len() as u64);
         }
-        for (values, ..) in keys.clone() {
-            out.extend_from_slice(values);
+        let mut ends = vec![out.len()];
+        let values = keys.clone().map(|(values, ..)| values);
+        for part in values.chain(keys.map(|(.., of_rows)| of_rows)) {
+            out.extend_from_slice(part);
+            ends.push(out.len());
         }
-        for (.., of_rows) in keys {
-            out.extend_from_slice(of_rows);
-        }
-        out
+        KeyedMetadata { bytes: out, ends }
     }
 }
 
@@ -450,7 +458,10 @@ mod tests {
         for row in rows {
             columns.add(row).unwrap();
         }
-        columns.finish(has_numbers)
+        let KeyedMetadata { bytes, ends } = columns.finish(has_numbers);
+        assert!(ends.is_sorted());
+        assert_eq!(ends.last(), Some(&bytes.len()));
+        bytes
     }
 
     fn example() -> Vec<Vec<u8>> {

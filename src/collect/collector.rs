@@ -69,7 +69,7 @@ pub trait Collector: Send {
     fn wait(&mut self, timeout: Duration);
 
     /// Whether [`Collector::wait`] may notice a change late, so that the collector is polled while a client tails.
-    fn is_told_late(&self) -> bool {
+    fn notices_late(&self) -> bool {
         false
     }
 

@@ -23,7 +23,7 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// The sleep while a client tails.
 const SLEEP_WITH_SUBSCRIBERS: Duration = Duration::from_millis(250);
 
-/// The sleep while a client tails, of a collector that is told late or not at all.
+/// The sleep while a client tails, of a collector that notices changes late, or by looking alone.
 const POLL_WITH_SUBSCRIBERS: Duration = Duration::from_millis(10);
 
 /// The maximum back-off of a failed collector. It doubles each time, because a lack of descriptors or memory is often over soon.
@@ -204,7 +204,7 @@ impl Lane {
         if !self.shared.has_subscribers() {
             return SLEEP;
         }
-        if collector.is_told_late() {
+        if collector.notices_late() {
             return POLL_WITH_SUBSCRIBERS;
         }
         SLEEP_WITH_SUBSCRIBERS

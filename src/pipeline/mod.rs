@@ -1025,7 +1025,7 @@ mod tests {
     /// Reads nothing, and records how long it may sleep.
     struct Idler {
         sleeps: Arc<Mutex<Vec<Duration>>>,
-        is_told_late: bool,
+        notices_late: bool,
     }
 
     impl Collector for Idler {
@@ -1042,14 +1042,14 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
 
-        fn is_told_late(&self) -> bool {
-            self.is_told_late
+        fn notices_late(&self) -> bool {
+            self.notices_late
         }
     }
 
     #[test]
-    fn only_a_collector_that_is_told_late_is_polled_for_a_client_that_tails() {
-        let longest = |is_told_late: bool, clients: usize| {
+    fn only_a_collector_that_notices_late_is_polled_for_a_client_that_tails() {
+        let longest = |notices_late: bool, clients: usize| {
             let root = tempfile::tempdir().unwrap();
             let live = Live::new(10, Id(1));
             let tails: Vec<_> = (0..clients)
@@ -1061,7 +1061,7 @@ mod tests {
                 let sleeps = Arc::clone(&told);
                 Box::new(Idler {
                     sleeps,
-                    is_told_late,
+                    notices_late,
                 })
             });
             let collectors = vec![("idler".to_owned(), build)];

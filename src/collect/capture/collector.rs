@@ -359,7 +359,7 @@ impl Collector for CaptureCollector {
         self.watch.wait(timeout);
     }
 
-    fn is_told_late(&self) -> bool {
+    fn notices_late(&self) -> bool {
         self.watch.is_blind()
     }
 

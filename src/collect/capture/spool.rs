@@ -199,7 +199,7 @@ impl Collector for SpoolCollector {
     }
 
     /// Nothing wakes it; without a user's folder there is nothing whose next line a client waits for.
-    fn is_told_late(&self) -> bool {
+    fn notices_late(&self) -> bool {
         !self.users.is_empty()
     }
 }

@@ -45,7 +45,7 @@ macro_rules! log_collector {
                 self.follower.wait(timeout);
             }
 
-            fn is_told_late(&self) -> bool {
+            fn notices_late(&self) -> bool {
                 self.follower.is_blind()
             }
 

@@ -187,7 +187,7 @@ impl Collector for JournaldCollector {
     }
 
     /// journald reports what it wrote up to 250 ms later.
-    fn is_told_late(&self) -> bool {
+    fn notices_late(&self) -> bool {
         true
     }
 }

@@ -10,12 +10,12 @@ use zstd::zstd_safe::{
 
 /// How matches are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Matching {
+enum MatchTables {
     /// By one table of hashes: level 1 of zstd, of which level 3 would save less than 2 % and cost a third of the speed.
-    OneTable,
+    One,
     /// By another table of longer beginnings as well. It makes most messages up to a tenth shorter and is about as fast. Metadata with
     /// many identifiers becomes longer.
-    TwoTables,
+    Two,
 }
 
 /// Compresses chunks with one context for each way.
@@ -23,7 +23,7 @@ pub(in crate::store) struct Compressor {
     one_table: zstd::bulk::Compressor<'static>,
     two_tables: zstd::bulk::Compressor<'static>,
     /// The way for messages, once it is known.
-    messages: Option<Matching>,
+    messages: Option<MatchTables>,
 }
 
 impl Compressor {
@@ -45,8 +45,8 @@ impl Compressor {
         raw: &[u8],
         out: &mut Vec<u8>,
     ) -> io::Result<usize> {
-        if let Some(matching) = self.messages {
-            return self.append_by(matching, raw, out);
+        if let Some(tables) = self.messages {
+            return self.append_by(tables, raw, out);
         }
         if raw.len() < TRIED_BYTES_MIN {
             return self.append(raw, out);
@@ -55,10 +55,10 @@ impl Compressor {
         let length = append_with(&mut self.one_table, raw, out)?;
         let other_length = append_with(&mut self.two_tables, raw, &mut other)?;
         if other_length >= length {
-            self.messages = Some(Matching::OneTable);
+            self.messages = Some(MatchTables::One);
             return Ok(length);
         }
-        self.messages = Some(Matching::TwoTables);
+        self.messages = Some(MatchTables::Two);
         out.truncate(out.len() - length);
         out.append(&mut other);
         Ok(other_length)
@@ -66,7 +66,7 @@ impl Compressor {
 
     /// Appends `raw` to `out`, compressed if that is shorter. Returns the stored length, which is that of `raw` if it is not.
     pub(in crate::store) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
-        self.append_by(Matching::OneTable, raw, out)
+        self.append_by(MatchTables::One, raw, out)
     }
 
     /// As [`Self::append`], with blocks of zstd that end at these ascending places, so that each has codes for its own bytes.
@@ -100,13 +100,13 @@ impl Compressor {
 
     fn append_by(
         &mut self,
-        matching: Matching,
+        tables: MatchTables,
         raw: &[u8],
         out: &mut Vec<u8>,
     ) -> io::Result<usize> {
-        let context = match matching {
-            Matching::OneTable => &mut self.one_table,
-            Matching::TwoTables => &mut self.two_tables,
+        let context = match tables {
+            MatchTables::One => &mut self.one_table,
+            MatchTables::Two => &mut self.two_tables,
         };
         append_with(context, raw, out)
     }
@@ -221,10 +221,10 @@ mod tests {
         });
         for text in [repeated, words.collect()] {
             let mut compressor = Compressor::new().unwrap();
-            let mut lengths = [Matching::OneTable, Matching::TwoTables].map(|matching| {
+            let mut lengths = [MatchTables::One, MatchTables::Two].map(|tables| {
                 let mut out = vec![];
                 compressor
-                    .append_by(matching, text.as_bytes(), &mut out)
+                    .append_by(tables, text.as_bytes(), &mut out)
                     .unwrap()
             });
             let mut out = b"before".to_vec();

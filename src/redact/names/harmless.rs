@@ -97,34 +97,30 @@ pub(super) fn is_list_of_errors(text: &[u8], start: usize) -> bool {
     let list = near
         .get(..end)
         .and_then(|list| list.strip_prefix(b"[")?.strip_suffix(b"]"));
+    let is_known = |word: &[u8]| {
+        let letters = word.iter().take_while(|byte| byte.is_ascii_alphabetic());
+        WORDS.contains(&word.get(..letters.count()).unwrap_or_default())
+    };
     let is_error = |held: &[u8]| {
         let mut words = held.split(|&byte| byte == b' ');
-        let is_word = |word: &[u8]| {
-            let word = word.trim_ascii_end();
-            let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-            digits <= 3
-                && (digits == 0
-                    || digits
-                        == word
-                            .iter()
-                            .filter(|byte| byte.is_ascii_alphanumeric())
-                            .count())
-        };
-        let is_sentence = words.clone().count() >= 2 && words.clone().all(is_word);
-        is_sentence
-            && words.any(|word| {
-                let end = word
-                    .iter()
-                    .take_while(|byte| byte.is_ascii_alphabetic())
-                    .count();
-                WORDS.contains(&word.get(..end).unwrap_or_default())
-            })
+        let is_sentence = words.clone().count() >= 2 && words.clone().all(is_word_of_prose);
+        is_sentence && words.any(is_known)
     };
     list.is_some_and(|list| {
         // the texts between the quotes are every second part
         let parts = list.split(|&byte| byte == b'"').skip(1).step_by(2);
         parts.clone().next().is_some() && parts.clone().all(is_error)
     })
+}
+
+/// Whether a word has no digits, or is a number of up to three.
+fn is_word_of_prose(word: &[u8]) -> bool {
+    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_number = || {
+        let letters_and_digits = word.iter().filter(|byte| byte.is_ascii_alphanumeric());
+        digits <= 3 && digits == letters_and_digits.count()
+    };
+    digits == 0 || is_number()
 }
 
 /// Whether the value is a number of bytes or characters: the length of a secret.

@@ -3,7 +3,4 @@
 /// Identifies the file of a segment by its address. An active file has another segment in each view, and the same of this: what is known
 /// of the blocks that do not change any more is kept by it.
 #[derive(Debug, Default)]
-pub(crate) struct SegmentFile {
-    /// Two of no size might have one address.
-    _byte: u8,
-}
+pub(crate) struct SegmentFile;

@@ -145,3 +145,42 @@ pub(super) fn is_working_directory(text: &[u8], name: Range<usize>, value: usize
     let value = value.strip_prefix(b"\"").unwrap_or(value);
     is_pwd && matches!(value, [b'/' | b'~', ..] | [_, b':', b'\\' | b'/', ..])
 }
+
+/// Whether a name of prose is that of a file or a package, and its checksum or version follows: `/etc/pam.d/passwd eaf2ad85b5ccd06c`,
+/// `passwd  1:4.13+dfsg1`.
+pub(super) fn is_listed(text: &[u8], name: &Range<usize>) -> bool {
+    const LENGTH_MAX: usize = 128;
+    const NAME_LENGTH_MAX: usize = 32;
+    let before = text.get(..name.start).unwrap_or_default();
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let mut before = before
+        .iter()
+        .rev()
+        .take(NAME_LENGTH_MAX)
+        .skip_while(of_name);
+    let is_file = before.next() == Some(&b'/');
+    let rest = text.get(name.end..).unwrap_or_default();
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let digits = near.trim_ascii_start();
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    is_file || count > 0 && digits.get(count) == Some(&b':')
+}
+
+/// Whether the name is that of a flag that takes no value: `--no-password shop`, `-no-pass`.
+pub(super) fn is_negated(text: &[u8], name: usize) -> bool {
+    let before = text.get(..name).unwrap_or_default();
+    let is_dashed = text.get(name) == Some(&b'-');
+    before.ends_with(b"-no-") || is_dashed && before.ends_with(b"-no")
+}
+
+/// Whether the name is `secret` and no part of a longer one, which may name an object of Kubernetes.
+pub(super) fn is_bare_secret(text: &[u8], name: &Range<usize>) -> bool {
+    let before = name.start.checked_sub(1).and_then(|at| text.get(at));
+    let is_alone =
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"_-.".contains(byte));
+    let name = text.get(name.clone()).unwrap_or_default();
+    is_alone && name.eq_ignore_ascii_case(b"secret")
+}

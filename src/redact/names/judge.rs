@@ -16,6 +16,8 @@ pub(super) struct Judge {
     pub(in crate::redact) strict: bool,
     /// The name is a command line flag.
     pub(in crate::redact) flag: bool,
+    /// The name may also be that of an object that holds secrets.
+    pub(super) may_name_object: bool,
 }
 
 impl Judge {
@@ -79,10 +81,11 @@ impl Judge {
     }
 
     /// Whether a value is absent, or only names an object.
-    fn is_absent(&self, value: &[u8]) -> bool {
+    pub(super) fn is_absent(&self, value: &[u8]) -> bool {
         let is_weak = matches!(self.strength, Strength::Key | Strength::Token) && !self.flag;
         prose::is_no_value(value)
             || is_selector(value)
+            || self.may_name_object && worth::is_name_of_object(value)
             || is_weak && worth::is_address(worth::trimmed(value))
     }
 
@@ -112,6 +115,8 @@ impl Judge {
     ) -> bool {
         /// Fewer characters than this, without a letter or digit, are punctuation.
         const SIGNS_MIN: usize = 4;
+        /// As many blanks separate columns.
+        const COLUMN_SPACES_MIN: usize = 3;
         if self.strength == Strength::Credential && link.colon && prose::is_ordinary_word(value) {
             return true;
         }
@@ -122,11 +127,18 @@ impl Judge {
             return true;
         }
         if !link.is_space() {
-            let is_error = link.colon && !link.equals && prose::is_follower(value);
+            // `Password: passwd: password updated successfully`
+            let is_label = || value.ends_with(b":") && prose::is_ordinary_word(value);
+            let is_error = link.colon && !link.equals && (prose::is_follower(value) || is_label());
             return is_error || signs_only && value.len() < SIGNS_MIN;
         }
         if self.flag {
-            return signs_only || value.starts_with(b"-") || prose::is_follower(value);
+            // a table of flags, as programs print their help
+            let is_column = link.value - link.start >= COLUMN_SPACES_MIN;
+            return signs_only
+                || value.starts_with(b"-")
+                || prose::is_follower(value)
+                || is_column && prose::is_ordinary_word(value);
         }
         let is_count = {
             let number = worth::trimmed(value);

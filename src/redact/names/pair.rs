@@ -2,15 +2,17 @@
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
 use super::beside::{form_value, value_before};
+use super::gap::{value_after, value_called};
 use super::harmless::{
-    is_cookie_of_bus, is_count, is_list_of_errors, is_missing_object, is_schema, is_size,
-    is_working_directory,
+    is_bare_secret, is_cookie_of_bus, is_count, is_list_of_errors, is_listed, is_missing_object,
+    is_negated, is_schema, is_size, is_working_directory,
 };
 use super::judge::Judge;
 use super::link::Link;
 use super::memo::NameMemo;
 use super::strength::Strength;
 use super::strength::strength_of;
+use super::suffix::suffix_length;
 use crate::redact::edit::MASK;
 use crate::redact::edit::MaskForm;
 use crate::redact::values::extent::Quote;
@@ -82,44 +84,6 @@ impl Reach {
 /// The maximum length of a flag, in bytes.
 const FLAG_LENGTH_MAX: usize = 64;
 
-/// The maximum length of a suffix of a name: `_PROD`, `_2`.
-const SUFFIX_LENGTH_MAX: usize = 12;
-
-/// Whether a name may end here: the next byte can begin a separator or a suffix, or close a quote.
-pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
-    text.get(end).is_some_and(|&byte| {
-        is_space(byte)
-            || byte.is_ascii_digit()
-            || matches!(
-                byte,
-                b'=' | b':'
-                    | b'"'
-                    | b'\''
-                    | b'`'
-                    | b'\\'
-                    | b']'
-                    | b'%'
-                    | b'&'
-                    | b'@'
-                    | b'#'
-                    | b'^'
-                    | b','
-                    | b';'
-                    | b'>'
-                    | b'~'
-                    | b'|'
-                    | b'('
-                    | b'['
-                    | b'<'
-                    | b'_'
-                    | b'-'
-                    | 0xc2
-                    | 0xef
-                    | ESCAPE
-            )
-    })
-}
-
 /// The replacement for the value of the name at `name`, or `None` if no secret follows.
 pub(in crate::redact) fn pair(
     text: &[u8],
@@ -128,17 +92,59 @@ pub(in crate::redact) fn pair(
     strict: bool,
     (reach, memo): (&mut Reach, &mut NameMemo),
 ) -> Option<Pair> {
-    let flag = need == RequiredLink::Flag;
-    if flag && !is_flag(text, name.start) {
+    if need == RequiredLink::Flag && !is_flag(text, name.start) {
         return None;
     }
-    if need == RequiredLink::Space && !strict && precedes_word(text, name.end) {
+    let is_prose = need == RequiredLink::Space && !strict && precedes_word(text, name.end);
+    if is_prose && !text.get(..name.start)?.ends_with(b" as the ") {
         return None;
     }
     let end = name.end + suffix_length(text, name.end)?;
     if let Some(value) = value_before(text, end) {
         return listed_before(text, &name, value, strict);
     }
+    linked(text, &name, (end, need), strict, (reach, memo)).or_else(|| {
+        let may_be_far = !strict && need != RequiredLink::Flag;
+        may_be_far
+            .then(|| distant(text, &name, end, (reach, memo)))
+            .flatten()
+    })
+}
+
+/// The replacement for a generated value after something that is no link, or before `as` and the name.
+fn distant(
+    text: &[u8],
+    name: &Range<usize>,
+    end: usize,
+    (reach, memo): (&mut Reach, &mut NameMemo),
+) -> Option<Pair> {
+    let before = text.get(..name.end)?;
+    let strength = strength_of(before, name.start);
+    let value =
+        value_after(text, end, strength).or_else(|| value_called(text, name.start, strength))?;
+    // the rule for this header applies instead
+    let is_header = before.get(name.start..)?.eq_ignore_ascii_case(b"cookie");
+    let is_harmless = is_header
+        || reach.covers(value.start)
+        || is_missing_object(text, value.start - 1)
+        || prose::is_no_name(before)
+        || is_negated(text, name.start)
+        || memo.resources.holds(text, name.start);
+    if is_harmless {
+        return None;
+    }
+    replacement(text, value, MaskForm::Bare)
+}
+
+/// The replacement for the value that a link joins to the name, whose suffix ends at `end`.
+fn linked(
+    text: &[u8],
+    name: &Range<usize>,
+    (end, need): (usize, RequiredLink),
+    strict: bool,
+    (reach, memo): (&mut Reach, &mut NameMemo),
+) -> Option<Pair> {
+    let flag = need == RequiredLink::Flag;
     let mut link = memo.link(text, end)?;
     if strict {
         link.keep_preposition(text);
@@ -166,15 +172,14 @@ pub(in crate::redact) fn pair(
             .get(name.clone())
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
             && Quote::at(text, link.value).is_none();
+        let is_joined = link.is_guess || link.is_space();
         link.is_guess = link.colon && need != RequiredLink::Sign && !is_header
-            || need == RequiredLink::Sign
-                && link.is_space()
-                && memo.values.is_random_near(text, link.value);
+            || is_joined && !is_listed(text, name) && memo.values.is_random_near(text, link.value);
     }
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
     }
-    if is_harmless(text, &name, &link, need, strict, memo) {
+    if is_harmless(text, name, &link, need, strict, memo) {
         return None;
     }
     let strength = strength_of(text.get(..name.end)?, name.start);
@@ -182,6 +187,7 @@ pub(in crate::redact) fn pair(
         strength,
         strict,
         flag,
+        may_name_object: is_bare_secret(text, name),
     };
     if link.in_tag {
         in_tag(text, &link, &judge)
@@ -233,13 +239,6 @@ fn is_harmless(
         || is_size(text, link.value)
 }
 
-/// Whether the name is that of a flag that takes no value: `--no-password shop`, `-no-pass`.
-fn is_negated(text: &[u8], name: usize) -> bool {
-    let before = text.get(..name).unwrap_or_default();
-    let is_dashed = text.get(name) == Some(&b'-');
-    before.ends_with(b"-no-") || is_dashed && before.ends_with(b"-no")
-}
-
 /// Whether a blank and a lower-case word follow a name, so that nothing else is read as its value. This is a
 /// shortcut: prose has many such names, and the rules take much longer to reach the same result.
 fn precedes_word(text: &[u8], end: usize) -> bool {
@@ -260,35 +259,20 @@ fn precedes_word(text: &[u8], end: usize) -> bool {
         && !word.ends_with(b"value")
         && !matches!(
             word,
-            b"for" | b"is" | b"was" | b"has" | b"set" | b"changed" | b"reset" | b"to"
+            b"for"
+                | b"is"
+                | b"was"
+                | b"has"
+                | b"set"
+                | b"changed"
+                | b"reset"
+                | b"to"
+                | b"created"
+                | b"equ"
+                | b"from"
+                | b"generated"
+                | b"string"
         )
-}
-
-/// Whether a key ends at `end`, apart from a suffix.
-pub(in crate::redact) fn ends(key: &[u8], end: usize) -> bool {
-    end == key.len() || suffix_length(key, end).is_some_and(|length| end + length == key.len())
-}
-
-/// The length of the suffix of a name: a number, or a word for where the secret is used (`_PROD`). `None` if the name continues in another
-/// way and names something else (`key_id`).
-fn suffix_length(text: &[u8], end: usize) -> Option<usize> {
-    let rest = text.get(end..)?;
-    let rest = rest.get(..SUFFIX_LENGTH_MAX).unwrap_or(rest);
-    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    match rest {
-        [b'0'..=b'9', ..] => {
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            (digits <= 2 && !rest.get(digits).is_some_and(of_name)).then_some(digits)
-        }
-        [b'_' | b'-', word @ ..] => {
-            let length = word.iter().take_while(|byte| of_name(byte)).count();
-            if length == 0 {
-                return (rest.get(..2) == Some(b"->")).then_some(0);
-            }
-            prose::is_place(word.get(..length)?).then_some(length + 1)
-        }
-        _ => Some(0),
-    }
 }
 
 /// The content of an XML element or attribute after a name.
@@ -334,7 +318,9 @@ fn structured(
         let content = at + quote.length;
         let (end, _) = quote.close(text, content);
         let value = text.get(content..end)?;
-        if judge.is_weak_or(link) && judge.spares(value, link, true) {
+        let is_kept = judge.is_weak_or(link) && judge.spares(value, link, true)
+            || !judge.strict && judge.is_absent(value);
+        if is_kept {
             return None;
         }
         reach.close(end);

@@ -51,6 +51,8 @@ pub(in crate::redact) const SESSION_NAMES: &[&str] = &[
     "phpsessid",
     "_session",
     ".sid",
+    "session id",
+    "sessid",
 ];
 
 fn is_session(name: &[u8]) -> bool {
@@ -141,12 +143,16 @@ mod tests {
 
     #[test]
     fn the_specified_words_are_those_in_the_code() {
-        for (title, words) in [
-            ("Words before `key` that leave no doubt:", KEY_WORDS),
-            ("Words before `token` that leave no doubt:", TOKEN_WORDS),
-            ("Names of sessions:", SESSION_NAMES),
+        for (title, separator, words) in [
+            ("Words before `key` that leave no doubt:", " ", KEY_WORDS),
+            (
+                "Words before `token` that leave no doubt:",
+                " ",
+                TOKEN_WORDS,
+            ),
+            ("Names of sessions:", ", ", SESSION_NAMES),
         ] {
-            assert_eq!(written(title), words.join(" "));
+            assert_eq!(written(title), words.join(separator));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Secrets that an earlier line of the same source announces: `- name: DB_PASSWORD` before `value: x`, `Generated password:` before
 //! a line of its own, `Set the following 'random' passwords` before `user:password`.
 
+use super::alone::{self, Announced};
 use crate::record::Source;
 use crate::redact::names::value_key_length;
 use crate::redact::values::extent::Quote;
@@ -19,6 +20,10 @@ pub(super) enum Expected {
     Value,
     /// A line that consists of a secret.
     Alone,
+    /// A line that consists of something that looks generated.
+    Generated,
+    /// Lines of a list of codes.
+    Codes,
     /// A line of a script that sends a secret.
     Sent,
     /// Lines with a user, a colon and a password.
@@ -52,6 +57,9 @@ pub(super) const KEY_LINES_MAX: u16 = 400;
 
 /// A block of YAML with a secret is short, unless it is a key, which has a rule of its own.
 pub(super) const BLOCK_LINES_MAX: u16 = 64;
+
+/// Programs print about ten codes, and blank lines between them.
+pub(super) const CODE_LINES_MAX: u16 = 32;
 
 /// Longer lines are not announcements.
 const LINE_LENGTH_MAX: usize = 256;
@@ -101,6 +109,7 @@ impl Announcements {
         } else {
             self.take(source, message)
         };
+        let found = found.or_else(|| generated_and_sent(message));
         if found.is_none()
             && let Some(expected) = announced(message, is_secret)
         {
@@ -108,7 +117,10 @@ impl Announcements {
                 Expected::Users => USERS_MAX,
                 Expected::Lines(count) => count.min(KEY_LINES_MAX),
                 Expected::Block(_) => BLOCK_LINES_MAX,
-                Expected::Value | Expected::Alone | Expected::Sent => LINES_BETWEEN_MAX,
+                Expected::Codes => CODE_LINES_MAX,
+                Expected::Value | Expected::Alone | Expected::Generated | Expected::Sent => {
+                    LINES_BETWEEN_MAX
+                }
             };
             let announcement = Announcement {
                 expected,
@@ -154,8 +166,23 @@ impl Announcements {
                 (found, continues)
             }
             Expected::Alone => {
-                let found = alone(message);
+                let found = alone::likely_word(message);
                 let continues = found.is_none();
+                (found, continues)
+            }
+            Expected::Generated => {
+                let is_generated = |range: &Range<usize>| {
+                    let value = message.get(range.clone()).unwrap_or_default();
+                    worth::is_random(value.as_bytes())
+                };
+                let found =
+                    alone::generated_word(message).or_else(|| value(message).filter(is_generated));
+                let continues = found.is_none();
+                (found, continues)
+            }
+            Expected::Codes => {
+                let found = alone::codes(message);
+                let continues = found.is_some() || message.trim().is_empty();
                 (found, continues)
             }
             Expected::Sent => {
@@ -208,7 +235,12 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
         b'>' => tag_name(line)
             .filter(|name| is_secret(name))
             .map(|_| Expected::Value),
-        b':' => announces_secret(line, &is_secret).then_some(Expected::Alone),
+        b':' => before_colon(line, &is_secret),
+        b'[' => array_name(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Codes),
+        b'=' | b'*' | b'#' => alone::frame_announces(line).then_some(Expected::Generated),
+        b'"' | b',' if is_flag_of_secret(line, &is_secret) => Some(Expected::Alone),
         b'0'..=b'9' if starts_with(line, "private-lines:") => {
             let count = line.rsplit(' ').next()?.parse().ok()?;
             Some(Expected::Lines(count))
@@ -219,7 +251,12 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
         b'.' if starts_with(line, "password") && ends_in(line, "reset.") => Some(Expected::Value),
         _ => named(line)
             .filter(|name| is_secret(name))
-            .map(|_| Expected::Value),
+            .map(|_| Expected::Value)
+            .or_else(|| {
+                alone::name(line)
+                    .filter(|name| is_secret(name))
+                    .map(|_| Expected::Generated)
+            }),
     }
 }
 
@@ -236,13 +273,33 @@ fn starts_with(line: &str, word: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Whether a line that ends in a colon names a secret at its end, or contains the word password.
-fn announces_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
-    let words = line.trim_end_matches(':');
+/// The kind of secret that a line that ends in a colon announces: by the name at its end, or by words in it.
+fn before_colon(line: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected> {
+    let words = line.trim_end_matches([':', ' ', '"', '\'']);
     let last = words.rsplit(|c: char| c.is_whitespace() || c == '"').next();
-    let lower = || words.to_ascii_lowercase();
-    let names = ["password", "enrollment token"];
-    last.is_some_and(is_secret) || names.iter().any(|name| lower().contains(name))
+    match alone::announced_by_words(words) {
+        Some(Announced::Codes) => Some(Expected::Codes),
+        Some(Announced::Password) => Some(Expected::Alone),
+        _ if last.is_some_and(is_secret) => Some(Expected::Alone),
+        Some(Announced::Generated) => Some(Expected::Generated),
+        None => None,
+    }
+}
+
+/// Whether an item of a list is a flag before a secret: `"--password",`.
+fn is_flag_of_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
+    let word = line.trim_matches([' ', '\t', '"', '\'', ',']);
+    word.strip_prefix("--")
+        .is_some_and(|name| !name.contains([' ', '=']) && is_secret(name))
+}
+
+/// The name of a list: `"recovery_codes": [`.
+fn array_name(line: &str) -> Option<&str> {
+    let name = line
+        .strip_suffix('[')?
+        .trim_end()
+        .strip_suffix([':', '='])?;
+    Some(name.trim().trim_matches(['"', '\'']))
 }
 
 /// The name of a block of YAML: `password: |`, `- token: >-`.
@@ -299,6 +356,15 @@ fn tag_name(line: &str) -> Option<&str> {
 fn expects_password(line: &str) -> bool {
     starts_with(line.trim_start(), "expect ")
         && (line.contains("assword") || line.contains("assphrase"))
+}
+
+/// What a line of an expect script sends, if it looks generated: the prompt may not be in the log.
+fn generated_and_sent(message: &str) -> Option<Range<usize>> {
+    let is_generated = |range: &Range<usize>| {
+        let sent = message.get(range.clone()).unwrap_or_default();
+        worth::is_random(sent.as_bytes())
+    };
+    sent(message).filter(is_generated)
 }
 
 /// What a line of an expect script sends: `send "x\r"`, `send -- "x\n"`.
@@ -361,14 +427,6 @@ fn value(message: &str) -> Option<Range<usize>> {
     };
     let text = bytes.get(at..end)?;
     (!text.is_empty() && !worth::is_reference(text)).then_some(at..end)
-}
-
-/// The only word of a line, if it is likely to be a secret.
-fn alone(message: &str) -> Option<Range<usize>> {
-    let word = message.trim();
-    let start = message.find(word)?;
-    let is_one = !word.is_empty() && !word.contains(char::is_whitespace);
-    (is_one && worth::is_likely_secret(word.as_bytes())).then_some(start..start + word.len())
 }
 
 /// The password in `user:password`.

@@ -1,5 +1,6 @@
 //! Secrets over several records: what earlier records of a source have left open.
 
+mod alone;
 mod announced;
 pub(super) mod keys;
 pub(super) mod parts;

@@ -91,7 +91,8 @@ pub(super) const COMMANDS: &[Rule] = &[
                 "|(?:smbclient|rpcclient|winexe|net)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+['\"]?[^\\s%]+%",
                 "|slappasswd", arguments!(), "-s", value!("+"),
                 "|addprinc", arguments!(), "-pw", value!("+"),
-                "|snmp[a-z]+", arguments!(), "-[AX]", value!("+"), ")",
+                "|snmp[a-z]+", arguments!(), "-[AX]", value!("+"),
+                "|snmp(?:bulk)?(?:get|walk|set|table|trap|status|df|test)[a-z]*", arguments!(), "-c", value!("+"), ")",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
         )
@@ -161,6 +162,10 @@ pub(super) const COMMANDS: &[Rule] = &[
             "getadusers",
             "lookupsid",
             "ticketer",
+            "token <<<",
+            "stdin <<<",
+            "passwd <<<",
+            "microk8s join",
         ],
         shape: token(
             Before::NoWord,
@@ -181,6 +186,7 @@ pub(super) const COMMANDS: &[Rule] = &[
                 "|consul(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-encrypt[= \\t]",
                 "|(?i:impacket-[a-z]+|psexec|wmiexec|smbexec|atexec|dcomexec|secretsdump|smbclient\\.py|gettgt|getuserspns|getadusers|lookupsid|ticketer)",
                 "(?:\\.py)?(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+['\"]?[A-Za-z0-9._-]+/[A-Za-z0-9._$-]+:",
+                "|(?:token|stdin|passwd) <<<[ \\t]*|microk8s join [^\\s/]+/",
                 "|on[ \\t]+>)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",

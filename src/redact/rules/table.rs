@@ -103,6 +103,8 @@ const NAMES: &[Rule] = &[
         id: "other-name",
         literals: &[
             "passcode",
+            "passwrd",
+            "pswd",
             "password1",
             "password2",
             "password_confirm",
@@ -179,6 +181,25 @@ const NAMES: &[Rule] = &[
             "access_tokens",
             "refresh_tokens",
             "_auth",
+            "session id",
+            "sessid",
+            "code_verifier",
+            "codeverifier",
+            "device_code",
+            "recovery_code",
+            "recoverycode",
+            "recovery_codes",
+            "recoverycodes",
+            "recovery code",
+            "recovery codes",
+            "backup_code",
+            "backup_codes",
+            "backupcodes",
+            "backup codes",
+            "scratch codes",
+            "scratch_codes",
+            "seed phrase",
+            "sonar.login",
         ],
         shape: Shape::Name(RequiredLink::Equals),
         changes: ("db?passwd=hunter2", "db?passwd=[REDACTED]"),
@@ -316,13 +337,14 @@ const PLACES: &[Rule] = &[
         literals: &[
             "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "wpa-psk", "-passin",
             "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ", ": eap \"", ": xauth \"",
-            "credentials: ", "login: ", "login with ", "log in with ",
+            "credentials: ", "login: ", "login with ", "log in with ", "auth_message_response",
         ],
         shape: token(
             Before::Any,
             concat!(
                 "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|wpa-psk|-passin|r[ow]community|snmp(?:-server)? community|: (?:psk|eap|xauth))[ \\t=:]+(?:pass:)?[\"']?",
-                "|(?i:credentials:|login:|login with|log in with) [\"']?[A-Za-z0-9._@-]+(?: / |:)",
+                "|(?i:credentials:|login:|login with|log in with) [\"']?[A-Za-z0-9._@-]+(?: ?/ ?|:)",
+                "|auth_message_response\\\\*\",[ \\t]*\\\\*\"response\\\\*\":[ \\t]*\\\\*\"",
             ),
             "[^\\s\"']{6,}",
         )
@@ -366,8 +388,17 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "code-parameter",
-        literals: &["?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state="],
-        shape: token(Before::Any, "[?&][a-z]+=", "[A-Za-z0-9._~%/+-]{12,}=*").only(shape::is_made_up),
+        literals: &[
+            "?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state=", "?ticket=", "&ticket=", "?hmac=", "&hmac=",
+            "?invite=", "&invite=", "/hooks/", "/webhook/", "/webhooks/", "/invite/", "/join/", "/reset-password/", "/password/reset/",
+            "/verify-email/", "/magic-link/", "/activate/",
+        ],
+        shape: token(
+            Before::Any,
+            "[?&][a-z]+=|/(?:hooks|webhooks?|invite|join|reset-password|password/reset|verify-email|magic-link|activate)/",
+            "[A-Za-z0-9._~%/+-]{12,}=*",
+        )
+        .only(shape::is_made_up),
         changes: (
             "GET /callback?code=Rd3Qv3O0H845qBJ6FqjqEDJp&page=2",
             "GET /callback?code=[REDACTED]&page=2",

@@ -89,6 +89,7 @@ const FOLLOWERS: &[&str] = &[
     "request",
     "required",
     "requires",
+    "retype",
     "revoked",
     "scheme",
     "scope",
@@ -99,6 +100,8 @@ const FOLLOWERS: &[&str] = &[
     "set",
     "should",
     "skipping",
+    "string",
+    "strings",
     "success",
     "successful",
     "switch",
@@ -156,6 +159,7 @@ const NO_NAMES: &[&str] = &[
     "surpass",
     "multipass",
     "check_ntlm_password",
+    "nodekey",
 ];
 
 /// Terms of databases and registries that do not form a pair with white space alone.
@@ -248,6 +252,14 @@ const NO_VALUES: &[&str] = &[
     "(redacted)",
     "[filtered]",
     "[hidden]",
+    "<hidden>",
+    "(hidden)",
+    "value_specified_in_no_log_parameter",
+    "on_create",
+    "amd64",
+    "arm64",
+    "armhf",
+    "i386",
 ];
 
 /// Whether `value` is an ordinary word: letters in lower or title case, perhaps with punctuation around them. It may contain one

@@ -117,6 +117,9 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
     if matches!(value, [b'<', b'|', .., b'|', b'>']) {
         return true;
     }
+    if is_code(value) || is_address_of_page(value) {
+        return true;
+    }
     match value {
         [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => words(inside),
         [b'<' | b'(', rest @ ..] => {
@@ -135,10 +138,73 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
     }
 }
 
+/// Whether a value is code that gets the value from elsewhere: `var.password`, `process.env.TOKEN`, `os.environ["X"]`, `getpass()`.
+fn is_code(value: &[u8]) -> bool {
+    const LENGTH_MAX: usize = 96;
+    const ROOTS: [&[u8]; 20] = [
+        b"app.",
+        b"args.",
+        b"cfg.",
+        b"conf.",
+        b"config.",
+        b"ctx.",
+        b"data.",
+        b"env.",
+        b"flags.",
+        b"local.",
+        b"module.",
+        b"opts.",
+        b"options.",
+        b"os.environ",
+        b"params.",
+        b"process.env",
+        b"self.",
+        b"settings.",
+        b"this.",
+        b"var.",
+    ];
+    if value.len() > LENGTH_MAX {
+        return false;
+    }
+    let of_name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.');
+    let length = value.iter().take_while(|byte| of_name(byte)).count();
+    let (name, rest) = value.split_at(length);
+    let is_rooted = ROOTS.iter().any(|root| name.starts_with(root));
+    let of_access =
+        |byte: &u8| of_name(byte) || byte.is_ascii_digit() || b"[]\"'(),;?!".contains(byte);
+    let is_call = rest.starts_with(b"()") && length > 1;
+    // `encode(&header, ...`, `&str,`
+    let takes_reference = rest.starts_with(b"(&") && is_plain(value);
+    let is_borrowed = || {
+        let name = value.strip_prefix(b"&").unwrap_or_default();
+        let name = name.strip_suffix(b",").unwrap_or(name);
+        !name.is_empty() && name.iter().all(of_name) && is_word(name)
+    };
+    if takes_reference || is_borrowed() {
+        return true;
+    }
+    (is_rooted || is_call) && rest.iter().all(of_access) && is_plain(value)
+}
+
+/// Whether a value is the address of a page. Rules of their own find what is secret in one.
+fn is_address_of_page(value: &[u8]) -> bool {
+    value.starts_with(b"https://") || value.starts_with(b"http://")
+}
+
 /// Whether a value is the path of a file, by its start and its words.
 pub(in crate::redact) fn is_path(value: &[u8]) -> bool {
     let value = trimmed(value);
-    is_path_start(value.get(..LOOKED_AT_MAX).unwrap_or(value))
+    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    is_path_start(value) || is_file_name(value)
+}
+
+/// Whether a value is the name of a file that holds a key or settings: `certs/web.key.pem`.
+fn is_file_name(value: &[u8]) -> bool {
+    const ENDS: [&[u8]; 14] = [
+        b".asc", b".cfg", b".conf", b".crt", b".env", b".gpg", b".jks", b".json", b".key", b".p12",
+        b".pem", b".pub", b".txt", b".yml",
+    ];
+    value.len() > ENDS.len() / 2 && ENDS.iter().any(|end| value.ends_with(end)) && is_plain(value)
 }
 
 /// The same for the bytes of a value that are examined.
@@ -161,6 +227,19 @@ pub(super) fn is_path_start(value: &[u8]) -> bool {
     let is_base64 =
         first.iter().any(u8::is_ascii_uppercase) && segments.next().is_some_and(is_random_run);
     is_plain_segment(first) && !is_base64
+}
+
+/// Whether a value is the name of an object in Kubernetes, of two words or more: `web-tls`, `prod/web-tls`.
+pub(in crate::redact) fn is_name_of_object(value: &[u8]) -> bool {
+    let value = trimmed(value);
+    let of_name = |byte: &u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'/' | b'.')
+    };
+    value.first().is_some_and(u8::is_ascii_lowercase)
+        && value.iter().any(|byte| matches!(byte, b'-' | b'/'))
+        && value.len() <= LOOKED_AT_MAX
+        && value.iter().all(of_name)
+        && segments(value).all(|segment| segment.iter().all(u8::is_ascii_lowercase))
 }
 
 /// Whether a value is hexadecimal in capitals, as the ids of keys are written, perhaps after `0x`.

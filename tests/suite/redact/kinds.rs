@@ -259,6 +259,41 @@ pub(crate) fn cases() -> Vec<Case> {
     cases_in(AROUND_TOKENS, AROUND_NAMES, seed.unwrap_or(18))
 }
 
+/// The contexts of names and of tokens in a file of them.
+fn contexts_of(text: &str) -> (Vec<&'static str>, Vec<&'static str>) {
+    let (mut names, mut tokens) = (vec![], vec![]);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (kind, context) = line.split_once(' ').unwrap();
+        let context: &'static str = unescaped(context).leak();
+        match kind {
+            "N" => names.push(context),
+            "T" => tokens.push(context),
+            _ => panic!("{line}"),
+        }
+    }
+    (names, tokens)
+}
+
+/// A text whose ends of lines, tabs, carriage returns and escapes are written with a backslash.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        out.push(match character {
+            '\\' => match rest.next() {
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some('r') => '\r',
+                Some('e') => '\u{1b}',
+                Some('\\') => '\\',
+                other => panic!("{text}: {other:?}"),
+            },
+            other => other,
+        });
+    }
+    out
+}
+
 fn cases_in(around_tokens: &[&'static str], around_names: &[&'static str], seed: u64) -> Vec<Case> {
     let kinds: Vec<_> = include_str!("../../fixtures/redact/kinds.txt")
         .lines()
@@ -308,6 +343,13 @@ fn leak_rates_in_other_contexts_are_within_their_bounds() {
         contexts::AROUND_NAMES,
         7741,
     ));
+}
+
+#[test]
+fn leak_rates_in_contexts_of_many_languages_are_within_their_bounds() {
+    let (names, tokens) = contexts_of(include_str!("../../fixtures/redact/contexts.txt"));
+    assert!(names.len() >= 150 && tokens.len() >= 50);
+    check(cases_in(&tokens, &names, 5150));
 }
 
 /// Checks the rates of leaks, and prints the table.

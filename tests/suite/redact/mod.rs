@@ -5,6 +5,7 @@ mod collected;
 mod contexts;
 pub(crate) mod kinds;
 pub(crate) mod linear;
+mod printed;
 pub(crate) mod restart;
 pub(crate) mod whole;
 

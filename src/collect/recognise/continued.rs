@@ -8,6 +8,7 @@ use super::frames::{
     is_frame, is_go, is_indented, is_node, is_property, is_rust, is_timed_frame, starts_trace,
     starts_with_uptime,
 };
+use super::rules::{Rule, RuleSet};
 use super::words::{self, Starts, needle};
 use super::{kernel, level, prefix};
 use crate::record::Level;
@@ -301,7 +302,13 @@ impl LineEvent {
             self.is_headed = false;
             return None;
         }
-        (stated.is_none() && self.lines < PROSE_MAX).then_some(true)
+        // prose explains the failure in sentences that say what failed
+        let is_explained = || {
+            let others = RuleSet::ALL.without(Rule::Failure);
+            level::stated(line, None, None, others).is_none()
+        };
+        let is_part = stated.is_none() || is_explained();
+        (is_part && self.lines < PROSE_MAX).then_some(true)
     }
 
     /// The summary is the last line of the report.

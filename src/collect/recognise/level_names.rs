@@ -9,6 +9,7 @@ const NAMES: &[(&str, Level)] = &[
     ("config", Level::Info),
     ("critical", Level::Error),
     ("crit", Level::Error),
+    ("criti", Level::Error),
     ("crt", Level::Error),
     ("debug", Level::Debug),
     ("dbg", Level::Debug),
@@ -23,6 +24,7 @@ const NAMES: &[(&str, Level)] = &[
     ("debug4", Level::Debug),
     ("debug5", Level::Debug),
     ("deprecated", Level::Warn),
+    ("deprecation", Level::Warn),
     ("dpanic", Level::Error),
     ("error", Level::Error),
     ("err", Level::Error),
@@ -59,6 +61,7 @@ const NAMES: &[(&str, Level)] = &[
     ("verbose", Level::Debug),
     ("warn", Level::Warn),
     ("warning", Level::Warn),
+    ("warni", Level::Warn),
     ("wrn", Level::Warn),
 ];
 

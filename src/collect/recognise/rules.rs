@@ -72,6 +72,7 @@ rules! {
     Database = "database",
     Script = "script",
     Tool = "tool",
+    Failure = "failure",
     Continued = "continued",
     Time = "time",
 }

@@ -21,6 +21,7 @@ pub(super) fn panic(text: &[u8]) -> Option<Level> {
         b"Assertion failed",
         b"terminate called ",
         b"*** stack smashing detected",
+        b"*** buffer overflow detected",
         b"*** Error in ",
         b"double free or corruption",
         b"free(): ",
@@ -125,7 +126,8 @@ fn is_failed_case(text: &[u8]) -> bool {
     if let Some(place) = text.strip_suffix(b": Failure") {
         return !place.contains(&b' ') && place.last().is_some_and(u8::is_ascii_digit);
     }
-    text.strip_suffix(b" failing").is_some_and(is_number)
+    let failing = text.strip_suffix(b" failing");
+    failing.is_some_and(|count| is_number(count) && count != b"0")
         || text.ends_with(b"ms FAIL") && words::contains(text, needle!(b" ...."))
 }
 
@@ -236,8 +238,10 @@ pub(super) fn ruby_exception(text: &[u8]) -> Option<Level> {
         Some((tag, rest)) if tag.contains(&b'-') && !tag.contains(&b' ') => rest.trim_ascii_start(),
         _ => text,
     };
+    // ActiveRecord puts the text on the next lines: `ActiveRecord::PendingMigrationError (`
     let bracket = text
         .strip_suffix(b"):")
+        .or_else(|| text.ends_with(b" (").then_some(text))
         .and_then(|text| words::find(text, needle!(b" (")));
     let colon = words::find(text, needle!(b": "));
     let at = bracket.or(colon).filter(|&at| at < 128)?;

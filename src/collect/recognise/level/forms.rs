@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 126] = [
+static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -109,8 +109,8 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Exception, faults::ruby_place).says(b":in ").has(b"("),
     FormRow::new(Rule::Exception, faults::node_place).starts(b"/nf").has(b":"),
     FormRow::new(Rule::Exception, faults::ruby_exception).starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"::"),
-    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Error (").says(b"):"),
-    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Exception (").says(b"):"),
+    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Error ("),
+    FormRow::new(Rule::Exception, faults::ruby_exception).or().starts(b":[ABCDEFGHIJKLMNOPQRSTUVWXYZ").says(b"Exception ("),
     FormRow::new(Rule::Exception, faults::named_exception).says(b"Exception"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Error"),
     FormRow::new(Rule::Exception, faults::named_exception).or().says(b"Exit"),
@@ -129,6 +129,7 @@ static FORMS: [FormRow; 126] = [
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"W").says(b"WARNING: CPU: "),
     FormRow::new(Rule::Kernel, faults::kernel).or().starts(b"-").says(b"[ cut here ]"),
     FormRow::new(Rule::Symbol, marks::symbol).starts(b"\xc3\xe2\xf0"),
+    FormRow::new(Rule::Symbol, marks::symbol_of_job).starts(b"[").has(b"\xe2"),
     FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-0<=>ABCDEFJKLMNOPQRSTUVWXYZ[bceghiklmnprstuwz"),
     FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/E"),
     FormRow::new(Rule::Tool, tools::subject_failed).starts(CAPITALS).says(b" failed"),

@@ -32,9 +32,22 @@ pub(super) fn annotation(text: &[u8]) -> Option<Level> {
     has(needle!(b" status='WARNING'")).then_some(Level::Warn)
 }
 
+/// A cross or a warning sign after the name of a job in brackets: `[CI/build] X  Failure - x`, `[X] x`.
+pub(super) fn symbol_of_job(text: &[u8]) -> Option<Level> {
+    let (name, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
+    if symbol(&[name, b" x"].concat()) == Some(Level::Error) {
+        return Some(Level::Error);
+    }
+    symbol(rest.trim_ascii_start())
+}
+
 /// A cross or a warning sign at the start, as minikube, esbuild, Next.js and Playwright write them.
 pub(super) fn symbol(text: &[u8]) -> Option<Level> {
-    const CROSSES: [&str; 6] = [
+    const CROSSES: [&str; 10] = [
+        "\u{2715}",
+        "\u{26d4}",
+        "\u{1f6d1}",
+        "\u{1f4a5}",
         "\u{274c}",
         "\u{2718}",
         "\u{2716}",
@@ -366,6 +379,7 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
         b"Compilation failed in require",
         b"Cannot ",
         b"Died",
+        b"Global symbol ",
         b"Could not ",
         b"Undefined subroutine ",
         b"syntax error",

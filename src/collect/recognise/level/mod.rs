@@ -13,6 +13,7 @@ mod marks;
 mod needs;
 mod programs;
 mod reports;
+mod sentence;
 mod system_errors;
 mod tools;
 
@@ -85,6 +86,17 @@ pub(crate) fn stated(
     in_line(&text, likely, rules)
         .or_else(after_head)
         .or_else(|| system_errors::at_end(text.whole).filter(|_| rules.has(Rule::Tool)))
+        .or_else(|| in_sentence(&text, rules))
+}
+
+/// The level of a sentence that says what failed, after the time.
+fn in_sentence(text: &StampedText<'_>, rules: RuleSet) -> Option<Level> {
+    if !rules.has(Rule::Failure) {
+        return None;
+    }
+    let near = text.whole.get(..HEAD_MAX).unwrap_or(text.whole);
+    let said = near.get(text.after_stamp().unwrap_or(0)..)?;
+    sentence::stated(said.trim_ascii())
 }
 
 /// The level that a line without prefixes states.

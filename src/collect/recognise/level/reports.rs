@@ -126,7 +126,7 @@ impl Report {
     }
 }
 
-const PROGRAMS: usize = 211;
+const PROGRAMS: usize = 215;
 const KERNEL: usize = 81;
 
 /// Reports of servers, tools and test runners.
@@ -348,6 +348,10 @@ static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"No provider of '", b"' found"),
     error(b"Key is not the correct length or format", b""),
     error(b"Bad exit status", b""),
+    error(b"! [rejected] ", b""),
+    error(b"! [remote rejected] ", b""),
+    error(b"toomanyrequests: ", b""),
+    error(b"Crash dump is being written to: ", b""),
     error(b"Unhandled Rejection at", b""),
     error(b"Unhandled promise rejection", b""),
     error(b"Unhandled Promise Rejection", b""),

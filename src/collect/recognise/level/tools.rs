@@ -20,7 +20,19 @@ static FAILURES: Starts = Starts::new(&[
     b"failed to ",
     b"Failed to ",
     b"Unable to ",
-    b"bad address '",
+    b"bad ",
+    b"Bad ",
+    b"No module named ",
+    b"no such ",
+    b"No such ",
+    b"not a ",
+    b"not in ",
+    b"illegal ",
+    b"wrong ",
+    b"panic! ",
+    b"refusing to ",
+    b"target is busy",
+    b"permission denied: ",
     b"invalid option",
     b"invalid user:",
     b"invalid user '",
@@ -39,7 +51,6 @@ static FAILURES: Starts = Starts::new(&[
     b"Error is not recoverable",
     b"no valid OpenPGP data",
     b"dependency problems prevent configuration",
-    b"wrong fs type",
     b"special device ",
     b"Exiting with failure status",
     b"Permission denied (",
@@ -267,13 +278,14 @@ fn starts_with_failure(message: &[u8]) -> bool {
     FAILURES.begin(message) || is_doing
 }
 
-/// The message after the path that it is about: `mount: /mnt: wrong fs type`.
+/// The message after the path or the stream that it is about: `mount: /mnt: wrong fs type`, `gzip: stdin: not in gzip format`.
 fn after_path(message: &[u8]) -> Option<&[u8]> {
-    let at = message
-        .starts_with(b"/")
-        .then(|| words::find(message, needle!(b": ")))??;
+    let at = words::find(message, needle!(b": "))?;
     let path = message.get(..at)?;
-    message.get(at + 2..).filter(|_| !path.contains(&b' '))
+    let is_path = matches!(path, [b'/' | b'\'', ..]) || path == b"stdin" || path == b"-";
+    message
+        .get(at + 2..)
+        .filter(|_| is_path && !path.contains(&b' '))
 }
 
 /// The line of the input that a tool could not read: `yaml: line 3: did not find expected key`, `awk: line 1: syntax error at x`.
@@ -368,7 +380,7 @@ pub(super) fn failure(text: &[u8]) -> Option<Level> {
     let has = |words: Needle<'_>| words.find(text);
     let is_failure = match text.first() {
         Some(b'F' | b'C' | b'U') => {
-            STARTS.begin(text) && (has_reason(text) || is_long(text)) && !is_missing_image(text)
+            STARTS.begin(text) && has_reason(text) && !is_missing_image(text)
         }
         Some(b'/') => {
             text.starts_with(b"/dev/") && has(needle!(b": UNEXPECTED INCONSISTENCY")).is_some()
@@ -402,12 +414,6 @@ fn has_reason(text: &[u8]) -> bool {
 /// Docker fetches an image that it has not: `Unable to find image 'x:latest' locally`.
 fn is_missing_image(text: &[u8]) -> bool {
     text.starts_with(b"Unable to find image '") && text.ends_with(b"' locally")
-}
-
-/// Whether a text says what failed, and is no label.
-fn is_long(text: &[u8]) -> bool {
-    const WORDS_MIN: usize = 5;
-    memchr::memchr_iter(b' ', text.trim_ascii_end()).count() >= WORDS_MIN - 1
 }
 
 /// Whether a text begins with `Error` and what was tried: `Error loading x`. `Error handling` is a subject.

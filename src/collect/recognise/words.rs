@@ -127,72 +127,68 @@ pub(crate) fn contains<'a>(text: &[u8], needle: impl Into<Needle<'a>>) -> bool {
 #[derive(Debug)]
 pub(crate) struct Starts {
     texts: &'static [&'static [u8]],
-    /// A bit for each first pair of bytes; several pairs share one.
-    pairs: u64,
+    pairs: LetterPairs,
 }
 
 impl Starts {
     /// Prepares texts of at least two bytes at compile time.
     pub(crate) const fn new(texts: &'static [&'static [u8]]) -> Self {
-        let mut pairs = 0;
+        let mut pairs = LetterPairs::NONE;
         let mut rest = texts;
         while let [text, after @ ..] = rest {
             assert!(text.len() > 1, "a shorter text has no pair");
             if let [first, second, ..] = *text {
-                pairs |= Self::pair(*first, *second);
+                pairs = pairs.with(*first, *second);
             }
             rest = after;
         }
         Self { texts, pairs }
     }
 
-    const fn pair(first: u8, second: u8) -> u64 {
-        1 << ((2 * first as u32 + second as u32) & 63)
-    }
-
     /// Whether `text` starts with one of the texts.
     pub(crate) fn begin(&self, text: &[u8]) -> bool {
         // a comparison of texts is a call
-        let begins = |start: &&[u8]| start.first() == text.first() && text.starts_with(start);
+        let begins = |start: &&[u8]| {
+            start.first_chunk::<2>() == text.first_chunk::<2>() && text.starts_with(start)
+        };
         self.may_begin(text) && self.texts.iter().any(begins)
     }
 
     /// Whether the first two bytes of `text` may be those of one of the texts.
     pub(crate) fn may_begin(&self, text: &[u8]) -> bool {
         match text {
-            [first, second, ..] => self.pairs & Self::pair(*first, *second) != 0,
+            [first, second, ..] => self.pairs.may_have(*first, *second),
             _ => false,
         }
     }
 }
 
-/// Texts with which a line may end. Most lines already differ in their last two bytes.
+/// Texts with which a line may end. Most lines already differ in their last three bytes.
 #[derive(Debug)]
 pub(crate) struct Endings {
     texts: &'static [&'static [u8]],
-    /// A bit for each last pair of bytes; several pairs share one.
-    pairs: u64,
+    triples: LetterTriples,
 }
 
 impl Endings {
-    /// Prepares texts of at least two bytes at compile time.
+    /// Prepares texts of at least three bytes at compile time.
     pub(crate) const fn new(texts: &'static [&'static [u8]]) -> Self {
-        let mut pairs = 0;
+        let mut triples = LetterTriples::NONE;
         let mut rest = texts;
         while let [text, after @ ..] = rest {
-            assert!(text.len() > 1, "a shorter text has no pair");
-            if let [.., first, second] = *text {
-                pairs |= Starts::pair(*first, *second);
+            assert!(text.len() > 2, "a shorter text has no three bytes");
+            if let [.., first, second, third] = *text {
+                triples = triples.with(*first, *second, *third);
             }
             rest = after;
         }
-        Self { texts, pairs }
+        Self { texts, triples }
     }
 
     /// What is before the texts that `text` ends with.
     pub(crate) fn before<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let is_likely = match text {
-            [.., first, second] => self.pairs & Starts::pair(*first, *second) != 0,
+            [.., first, second, third] => self.triples.may_have(*first, *second, *third),
             _ => false,
         };
         let likely = if is_likely { self.texts } else { &[] };
@@ -228,6 +224,60 @@ impl WordSet {
             known.first() == word.first() && known == word
         };
         self.lengths.may_have(word) && self.words.iter().any(is_same)
+    }
+
+    /// The same for a word in either case, with words in small letters.
+    pub(crate) fn has_in_any_case(&self, word: &[u8]) -> bool {
+        let is_same = |known: &&'static str| known.as_bytes().eq_ignore_ascii_case(word);
+        self.lengths.may_have(word) && self.words.iter().any(is_same)
+    }
+}
+
+/// For each letter the letters that are beside it in some texts, as bits, in either case: most texts have others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LetterPairs([u32; 32]);
+
+impl LetterPairs {
+    pub(crate) const NONE: Self = Self([0; 32]);
+
+    /// The same pairs and another.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+    #[must_use]
+    pub(crate) const fn with(mut self, first: u8, second: u8) -> Self {
+        self.0[WordLengths::letter(first)] |= 1 << WordLengths::letter(second);
+        self
+    }
+
+    /// Whether `second` may be beside `first`.
+    pub(crate) fn may_have(&self, first: u8, second: u8) -> bool {
+        let seconds = self.0.get(WordLengths::letter(first));
+        seconds.is_some_and(|seconds| seconds >> WordLengths::letter(second) & 1 != 0)
+    }
+}
+
+/// For each two letters the third ones after them in some texts, as bits, in either case.
+#[derive(Debug, Clone)]
+pub(crate) struct LetterTriples([u32; 1024]);
+
+impl LetterTriples {
+    pub(crate) const NONE: Self = Self([0; 1024]);
+
+    /// The same triples and another.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+    #[must_use]
+    pub(crate) const fn with(mut self, first: u8, second: u8, third: u8) -> Self {
+        self.0[Self::place(first, second)] |= 1 << WordLengths::letter(third);
+        self
+    }
+
+    /// Whether the three letters may be in one of the texts.
+    pub(crate) fn may_have(&self, first: u8, second: u8, third: u8) -> bool {
+        let thirds = self.0.get(Self::place(first, second));
+        thirds.is_some_and(|thirds| thirds >> WordLengths::letter(third) & 1 != 0)
+    }
+
+    const fn place(first: u8, second: u8) -> usize {
+        WordLengths::letter(first) << 5 | WordLengths::letter(second)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The clause that a word is in, and what tells the report of a program from prose, from a condition and from the text of a command.
 
 use crate::collect::recognise::words::{Needle, Starts, WordSet, is_number, needle, split_once};
-use crate::record::Level;
 
 /// Maximum number of words between the start of a clause and its verb.
 const SUBJECT_MAX: usize = 8;
@@ -24,29 +23,40 @@ pub(super) struct Clause<'a> {
 }
 
 impl<'a> Clause<'a> {
-    /// The clause of the first occurrence of `word`, whose first letter is left out because it may be a capital.
-    pub(super) fn of(text: &'a [u8], word: Needle<'static>) -> Option<Self> {
-        let found = word.find(text)?;
-        let after = text.get(found + word.length()..)?;
-        let at = if word.starts_with_blank() {
-            found
-        } else {
-            found.checked_sub(1)?
-        };
+    /// The clause of the word at `at` in `text`, whose end is at `end`.
+    pub(super) fn of(text: &'a [u8], at: usize, end: usize) -> Option<Self> {
         let before = text.get(..at)?;
-        let is_word = word.starts_with_blank()
-            || before.last().is_none_or(|byte| {
-                matches!(byte, b' ' | b':' | b']' | b')' | b'\t' | b'*' | b'(' | b'!')
-            });
-        let quotes = memchr::memchr_iter(b'"', before).count();
-        let start = start_of_clause(text.get(..found.max(at + 1))?).min(at);
-        (is_word && quotes.is_multiple_of(2)).then_some(Self {
+        let is_word = before.last().is_none_or(|byte| {
+            matches!(byte, b' ' | b':' | b']' | b')' | b'\t' | b'*' | b'(' | b'!')
+        });
+        if !is_word || !memchr::memchr_iter(b'"', before).count().is_multiple_of(2) {
+            return None;
+        }
+        let start = start_of_clause(before);
+        Some(Self {
             text,
             subject: without_marks(before.get(start..)?),
-            after,
+            after: text.get(end..)?,
             is_labelled: start > 0,
             at,
         })
+    }
+
+    /// Whether the word and the signs after it are the whole text.
+    pub(super) fn is_whole(&self) -> bool {
+        self.at == 0 && self.after.iter().all(u8::is_ascii_punctuation)
+    }
+
+    /// Whether the first two letters of the word are capitals.
+    pub(super) fn is_in_capitals(&self) -> bool {
+        let word = self.text.get(self.at..self.at + 2);
+        word.is_some_and(|word| word.iter().all(u8::is_ascii_uppercase))
+    }
+
+    /// Whether `word` is the last of the subject.
+    pub(super) fn is_after(&self, word: &str) -> bool {
+        let last = self.subject.rsplit(|&byte| byte == b' ').next();
+        last == Some(word.as_bytes())
     }
 
     /// Whether a blank ends the word.
@@ -55,8 +65,8 @@ impl<'a> Clause<'a> {
         word.is_some_and(|word| word.ends_with(b" "))
     }
 
-    /// The same if it is a report: no prose, no condition and nothing that did not happen.
-    pub(super) fn reported(self) -> Option<Self> {
+    /// Whether it is a report: no prose, no condition and nothing that did not happen.
+    pub(super) fn is_reported(&self) -> bool {
         static ARTICLES: WordSet = WordSet::new(&[
             "the", "a", "an", "it", "we", "they", "i", "this", "these", "there", "to",
         ]);
@@ -68,8 +78,7 @@ impl<'a> Clause<'a> {
         let is_short = self.text.split(|&byte| byte == b' ').count() <= SHORT_MAX;
         let is_vague = (is_prose || is_small && !is_short) && !has_evidence(self.after);
         let is_long = self.subject.split(|&byte| byte == b' ').count() > SUBJECT_MAX;
-        (!is_vague && !is_long && !starts_with_nothing(self.subject) && !self.is_hedged())
-            .then_some(self)
+        !is_vague && !is_long && !starts_with_nothing(self.subject) && !self.is_hedged()
     }
 
     /// Whether the sentence up to the word is about what may happen.
@@ -113,7 +122,7 @@ impl<'a> Clause<'a> {
             .unwrap_or(sentence);
         sentence
             .split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'\'')
-            .any(|word| HEDGES.has(&word.to_ascii_lowercase()))
+            .any(|word| HEDGES.has_in_any_case(word))
     }
 
     /// Whether the sentence ends with the word, or with it and where, when or why it happened.
@@ -172,7 +181,7 @@ impl<'a> Clause<'a> {
         ]);
         self.subject
             .split(|byte| !byte.is_ascii_alphanumeric())
-            .any(|word| PEERS.has(&word.to_ascii_lowercase()))
+            .any(|word| PEERS.has_in_any_case(word))
     }
 
     /// Whether the text has a name in quotes, a path, a number or a reason, as prose seldom has.
@@ -280,17 +289,4 @@ pub(super) fn is_action(text: &[u8]) -> bool {
         && word.ends_with(b"ing")
         && word.iter().all(u8::is_ascii_lowercase)
         && !SUBJECTS.has(word)
-}
-
-/// The first of some words that is in a clause of which `says` holds.
-pub(super) fn any(
-    text: &[u8],
-    words: &[Needle<'static>],
-    says: impl Fn(&Clause<'_>) -> bool,
-) -> Option<Level> {
-    words
-        .iter()
-        .filter_map(|word| Clause::of(text, *word))
-        .any(|clause| says(&clause) && clause.reported().is_some())
-        .then_some(Level::Error)
 }

@@ -7,9 +7,6 @@ mod failures;
 mod quotation;
 mod states;
 
-use failures::{action, attempt, error, exit, fatal, noun, omission, predicate, uncaught};
-use states::{advice, denied, end, missing, state, syntax, wrong};
-
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::is_capitals;
 use crate::record::Level;
@@ -17,30 +14,12 @@ use crate::record::Level;
 /// How far from the start of a text a level is searched.
 const NAMED_MAX: usize = 64;
 
-/// Reads one kind of sentence.
-type Sentence = fn(&[u8]) -> Option<Level>;
-
-/// The kinds of sentences, in the order in which they are tried.
-const KINDS: [Sentence; 16] = [
-    attempt, omission, predicate, action, error, noun, fatal, state, missing, denied, wrong,
-    syntax, end, exit, uncaught, advice,
-];
-
 /// A sentence that says what failed: `gr: failed to load firmware "x"`, `establishing connection 'home' failed`, `Error opening x`. The level is
 /// lower if the program continues regardless.
 pub(super) fn stated(text: &[u8]) -> Option<Level> {
-    let mut kinds = cues::kinds_of(text);
-    if kinds == 0 || quotation::is_quotation(text) || quotation::is_harmless(text) {
-        return None;
-    }
-    while kinds != 0 {
-        let kind = KINDS.get(kinds.trailing_zeros() as usize)?;
-        kinds &= kinds - 1;
-        if let Some(level) = kind(text) {
-            return unless_named(text, level);
-        }
-    }
-    None
+    let level = cues::first_report(text)?;
+    let is_report = !quotation::is_quotation(text) && !quotation::is_harmless(text);
+    is_report.then(|| unless_named(text, level))?
 }
 
 /// The level, unless the program says that it does not matter, or names another one in a place that no other rule reads.

@@ -80,6 +80,8 @@ enum EventKind {
     Fields,
     /// A report of a sanitizer up to its summary, or of Go's race detector up to its ruler.
     Sanitizer,
+    /// What failed, and the command on the next line.
+    Command,
     /// Prose up to a line with a time or a level.
     Prose,
     /// A paragraph up to a blank line or one with a time or a level.
@@ -231,7 +233,12 @@ impl LineEvent {
             EventKind::Python => Some(self.in_traceback(line)),
             EventKind::Ended => self.after_trace(line),
             EventKind::Go => is_go(line).then_some(true),
-            EventKind::Node if is_node(line) => Some(true),
+            // the second line is the source
+            EventKind::Node if self.lines == 1 || is_node(line) => Some(true),
+            EventKind::Command => {
+                self.kind = EventKind::Plain;
+                (stated.is_none() && !line.starts_with(b"[")).then_some(true)
+            }
             EventKind::RustText => {
                 self.kind = EventKind::Rust;
                 Some(true)
@@ -261,6 +268,10 @@ impl LineEvent {
             return true;
         }
         if self.is_headed && is_serious && stated.is_none() && is_property(line) {
+            return true;
+        }
+        if self.is_headed && self.level == Some(Level::Error) && is_star_ruler(line) {
+            self.kind = EventKind::Prose;
             return true;
         }
         if self.is_headed && is_serious && starts_trace(line) {
@@ -307,7 +318,7 @@ impl LineEvent {
             let others = RuleSet::ALL.without(Rule::Failure);
             level::stated(line, None, None, others).is_none()
         };
-        let is_part = stated.is_none() || is_explained();
+        let is_part = stated.is_none() || line == FAILED_START || is_explained();
         (is_part && self.lines < PROSE_MAX).then_some(true)
     }
 
@@ -408,6 +419,8 @@ impl EventKind {
             } else {
                 Self::Rust
             }
+        } else if stated == Some(Level::Error) && text.starts_with(b"FAILED: ") {
+            Self::Command
         } else if stated == Some(Level::Error) && begins_prose(text) {
             Self::Prose
         } else if text.starts_with(b"=") && says!(text, bytes, b" REPORT==== ") {
@@ -421,10 +434,18 @@ impl EventKind {
     }
 }
 
+/// The title of Spring Boot's explanation.
+const FAILED_START: &[u8] = b"APPLICATION FAILED TO START";
+
+/// Whether a line is stars and nothing else, as around the title of Spring Boot's explanation.
+fn is_star_ruler(line: &[u8]) -> bool {
+    line.len() >= 20 && line.iter().all(|&byte| byte == b'*')
+}
+
 /// Whether an error is explained by the prose after it: a signal that ended `MySQL`, the failed start of Spring Boot, a message of Elm.
 fn begins_prose(text: &[u8]) -> bool {
     text.ends_with(b" ;") && words::contains(text, needle!(b"d got signal "))
-        || text == b"APPLICATION FAILED TO START"
+        || text == FAILED_START
         || text.starts_with(b"-- ") && text.ends_with(b".elm")
 }
 
@@ -463,6 +484,7 @@ fn may_report((text, bytes): (&[u8], Option<ByteSet>), stated: Option<Level>) ->
         b"SIG",
         b"thread '",
         b"APPLICATION FAILED",
+        b"FAILED: ",
         b"-- ",
     ]);
     let Some(bytes) = bytes else {

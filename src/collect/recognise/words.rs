@@ -56,11 +56,6 @@ impl<'a> Needle<'a> {
         self.text.len()
     }
 
-    /// Whether the text begins with a blank.
-    pub(crate) const fn starts_with_blank(self) -> bool {
-        matches!(self.text, [b' ', ..])
-    }
-
     /// The place of the last occurrence in `text`.
     pub(crate) fn find_last(self, text: &[u8]) -> Option<usize> {
         memchr::memmem::rfind(text, self.text)

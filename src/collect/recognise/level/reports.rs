@@ -126,7 +126,7 @@ impl Report {
     }
 }
 
-const PROGRAMS: usize = 215;
+const PROGRAMS: usize = 217;
 const KERNEL: usize = 81;
 
 /// Reports of servers, tools and test runners.
@@ -351,6 +351,8 @@ static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"! [rejected] ", b""),
     error(b"! [remote rejected] ", b""),
     error(b"toomanyrequests: ", b""),
+    warning(b"exportfs: /etc/exports", b"]: Neither "),
+    warning(b"exportfs: No options for ", b""),
     error(b"Crash dump is being written to: ", b""),
     error(b"Unhandled Rejection at", b""),
     error(b"Unhandled promise rejection", b""),

@@ -1,6 +1,6 @@
 //! The clause that a word is in, and what tells the report of a program from prose, from a condition and from the text of a command.
 
-use crate::collect::recognise::words::{Needle, Starts, WordSet, is_number, needle, split_once};
+use crate::collect::recognise::words::{Starts, WordSet, is_number, needle, split_once};
 
 /// Maximum number of words between the start of a clause and its verb.
 const SUBJECT_MAX: usize = 8;
@@ -51,6 +51,12 @@ impl<'a> Clause<'a> {
     pub(super) fn is_in_capitals(&self) -> bool {
         let word = self.text.get(self.at..self.at + 2);
         word.is_some_and(|word| word.iter().all(u8::is_ascii_uppercase))
+    }
+
+    /// Whether a bracket is before the word.
+    pub(super) fn is_in_bracket(&self) -> bool {
+        let before = self.text.get(..self.at);
+        before.is_some_and(|before| before.ends_with(b"("))
     }
 
     /// Whether `word` is the last of the subject.
@@ -251,7 +257,8 @@ pub(super) fn is_count(text: &[u8]) -> bool {
         .next()
         .unwrap_or(text);
     let rest = text.get(word.len()..).unwrap_or_default();
-    let is_bare = word == b"0" || !rest.starts_with(b" ");
+    let is_end = matches!(rest, [] | [b',' | b';', ..] | [b'.'] | [b'.', b' ', ..]);
+    let is_bare = word == b"0" || is_end;
     let is_nothing = matches!(
         word,
         b"" | b"null"

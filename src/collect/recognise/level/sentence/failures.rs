@@ -5,7 +5,8 @@ use crate::collect::recognise::words::{self, Starts, WordSet, is_number, needle}
 
 /// What a program tried in vain: `failed to load x`, `unable to start`, `cannot find card '0'`, `refusing to run`.
 pub(super) fn attempt(clause: &Clause<'_>) -> bool {
-    let verb = first_word(clause.after);
+    let word = first_word(clause.after);
+    let verb = word.strip_suffix(b",").unwrap_or(word);
     let is_letter = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'/';
     let is_verb = verb.len() > 1 && verb.iter().all(is_letter);
     let has_object = clause.after.len() > verb.len() + 1;
@@ -140,6 +141,12 @@ pub(super) fn exit(clause: &Clause<'_>) -> bool {
 /// `x finished with exit code 2`, but no `Exit code: 2`, which is a fact about an error before it.
 pub(super) fn exit_code(clause: &Clause<'_>) -> bool {
     !clause.subject.is_empty() && exit(clause)
+}
+
+/// `(exit 2)` at the end of a line, as dune prints it after a command.
+pub(super) fn exit_in_bracket(clause: &Clause<'_>) -> bool {
+    let code = clause.after.strip_suffix(b")");
+    clause.is_in_bracket() && code.is_some_and(|code| is_number(code) && code != b"0")
 }
 
 /// `x exited with status 1`.

@@ -42,6 +42,11 @@ pub(super) fn ends(clause: &Clause<'_>) -> bool {
     is_end && clause.has_evidence()
 }
 
+/// `exportfs: /srv does not support NFS export`.
+pub(super) fn unsupported(clause: &Clause<'_>) -> bool {
+    clause.is_labelled && !clause.is_of_peer()
+}
+
 /// `insufficient free space`.
 pub(super) fn lack(clause: &Clause<'_>) -> bool {
     clause.has_evidence() && !clause.is_of_peer()

@@ -34,7 +34,7 @@ pub(super) fn predicate(clause: &Clause<'_>) -> bool {
     let has_name = last_part(clause.subject)
         .iter()
         .any(u8::is_ascii_alphabetic);
-    let places = [&b" in "[..], b" for ", b" with "];
+    let places = [&b" in "[..], b" for ", b" with ", b" (", b" - "];
     let is_part = clause.is_labelled
         && clause.subject.is_empty()
         && places.iter().any(|place| clause.after.starts_with(place));
@@ -65,7 +65,8 @@ pub(super) fn error(clause: &Clause<'_>) -> bool {
         b"trying to ",
         b"executing ",
     ]);
-    let is_code = matches!(clause.after, [b'-', b'1'..=b'9', ..]) && clause.is_labelled;
+    let is_named = clause.is_labelled || !clause.subject.contains(&b' ');
+    let is_code = matches!(clause.after, [b'-', b'1'..=b'9', ..]) && is_named;
     let is_start = clause.subject.is_empty() && TIMES.begin(clause.after);
     // `web encountered an error!`, `initiator reported error (24 - x)`
     let verb = clause

@@ -27,7 +27,7 @@ static STARTS: Starts = Starts::new(&[
     b"export ",
     b"if ",
     b"- ",
-    b"--",
+    b"-- ",
     b"curl ",
     b"class ",
     b"def ",
@@ -54,7 +54,11 @@ pub(super) fn is_quotation(text: &[u8]) -> bool {
         let item = text.strip_prefix(b"* ").map(first_word);
         item.is_some_and(|word| !word.ends_with(b":") && !word.iter().all(u8::is_ascii_uppercase))
     };
-    let is_option = || matches!(text, [b'-', b'a'..=b'z' | b'A'..=b'Z', ..]);
+    let is_option = || {
+        let name = text.strip_prefix(b"-").unwrap_or(text);
+        let name = name.strip_prefix(b"-").unwrap_or(name);
+        name.first().is_some_and(u8::is_ascii_alphabetic)
+    };
     let is_passed = || MARKS.iter().any(|mark| text.starts_with(mark.as_bytes()));
     let ends = [&b"... ok"[..], b" PASSED", b" passed"];
     match text.first() {
@@ -94,7 +98,9 @@ fn names_commit(text: &[u8]) -> bool {
 
 /// Questions, and failures that many machines report at each start, and that have no effect.
 pub(super) fn is_harmless(text: &[u8]) -> bool {
-    static KNOWN: [Needle<'static>; 5] = [
+    static KNOWN: [Needle<'static>; 7] = [
+        Needle::new(b"reverse mapping"),
+        Needle::new(b"identification string"),
         Needle::new(b"can't claim"),
         Needle::new(b"fail to add MMCONFIG"),
         Needle::new(b" calibrat"),

@@ -52,6 +52,11 @@ pub(super) fn lack(clause: &Clause<'_>) -> bool {
     clause.has_evidence() && !clause.is_of_peer()
 }
 
+/// `UPS x is unavailable`.
+pub(super) fn unavailable(clause: &Clause<'_>) -> bool {
+    clause.is_after("is") && clause.is_last() && clause.has_evidence()
+}
+
 /// `x is incompatible with y`.
 pub(super) fn incompatible(clause: &Clause<'_>) -> bool {
     clause.is_after("is") && lack(clause)
@@ -121,7 +126,7 @@ pub(super) fn whole(clause: &Clause<'_>) -> bool {
     clause.is_whole() && (!clause.after.is_empty() || clause.is_in_capitals())
 }
 
-/// `x ran out of memory`.
+/// `x ran out of memory`, `thread x panicked at y`.
 pub(super) fn spent(clause: &Clause<'_>) -> bool {
     !clause.is_of_peer()
 }

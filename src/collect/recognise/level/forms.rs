@@ -14,7 +14,7 @@ const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 /// The forms.
 #[rustfmt::skip]
-static FORMS: [FormRow; 127] = [
+static FORMS: [FormRow; 128] = [
     FormRow::new(Rule::Klog, programs::klog).starts(b"[DIWEF").has(b":"),
     FormRow::new(Rule::Redis, programs::redis).starts(DIGITS).has(b": "),
     FormRow::new(Rule::Apt, programs::apt).starts(b"EWNew").says(b": "),
@@ -101,7 +101,9 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Script, marks::script).or().starts(b"l").says(b".lua:"),
     FormRow::new(Rule::Script, marks::script).or().starts(b"I").says(b".php line "),
     FormRow::new(Rule::Script, marks::script).or().says(b" at ").says(b" line ").has(b"."),
-    FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"0123456789n-FtET/\xe2"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).starts(b"n-FtET/\xe2"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).or().starts(DIGITS).has(b"*"),
+    FormRow::new(Rule::TestFailure, faults::test_failure).or().starts(DIGITS).says(b" failing"),
     FormRow::new(Rule::TestFailure, faults::test_failure).or().says(b" FAIL"),
     FormRow::new(Rule::TestFailure, faults::test_failure).or().says(b": Failure"),
     FormRow::new(Rule::Exception, faults::exception).starts(b"TE+C*UA[eF"),
@@ -132,7 +134,6 @@ static FORMS: [FormRow; 127] = [
     FormRow::new(Rule::Symbol, marks::symbol_of_job).starts(b"[").has(b"\xe2"),
     FormRow::new(Rule::Tool, reports::of_program).starts(b"!#(*-0<=>ABCDEFJKLMNOPQRSTUVWXYZ[bceghiklmnprstuwz"),
     FormRow::new(Rule::Tool, tools::failure).starts(b"FCUfcu>aA/E"),
-    FormRow::new(Rule::Tool, tools::subject_failed).starts(CAPITALS).says(b" failed"),
     FormRow::new(Rule::Tool, tools::tool).starts(b"/.abcdefghijklmnopqrstuvwxyz").labelled(),
     FormRow::new(Rule::Tool, system_errors::of_go).starts(b"oslmrwdefucGP").has(b": "),
     FormRow::new(Rule::Tool, system_errors::of_go_named).labelled().says(b": open "),

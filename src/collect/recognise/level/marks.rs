@@ -283,6 +283,7 @@ pub(super) fn postgresql_csv(text: &[u8]) -> Option<Level> {
     if !matches!(text.first(), Some(b'0'..=b'9' | b',')) {
         return None;
     }
+    words::find(text, needle!(b",\""))?;
     memchr::memchr_iter(b',', text).find_map(|at| {
         let mut fields = text.get(at + 1..)?.splitn(3, |&byte| byte == b',');
         let (level, state, rest) = (fields.next()?, fields.next()?, fields.next()?);

@@ -157,58 +157,6 @@ fn is_wireless_failure(event: &[u8]) -> bool {
     FAILURES.begin(event)
 }
 
-/// What failed, in up to four words at the start of a line: `Challenge failed for domain example.org`, `Connection to db failed: timeout`,
-/// `Build failed.` A number after it is a count, and a login that failed is one of another machine.
-pub(super) fn subject_failed(text: &[u8]) -> Option<Level> {
-    const WORDS_MAX: usize = 4;
-    static REASONS: Starts = Starts::new(&[
-        b" with ",
-        b" for ",
-        b" because ",
-        b" due to ",
-        b" after ",
-        b" in ",
-        b" on ",
-        b" at ",
-    ]);
-    static OTHERS: [&[u8]; 6] = [
-        b"Login",
-        b"Logon",
-        b"Authentication",
-        b"Password",
-        b"Auth",
-        b"No",
-    ];
-    if !text.first()?.is_ascii_uppercase() {
-        return None;
-    }
-    let at = words::find(text, needle!(b" failed"))?;
-    let (subject, rest) = text.split_at_checked(at)?;
-    let rest = rest.get(b" failed".len()..)?;
-    let mut words = subject.split(|&byte| byte == b' ');
-    let first = words.next()?;
-    let is_word = |word: &[u8]| {
-        !word.is_empty()
-            && !word.ends_with(b":")
-            && word.iter().all(|byte| {
-                byte.is_ascii_alphanumeric()
-                    || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'\'' | b'"')
-            })
-    };
-    let is_subject = is_word(first)
-        && level_names::named(first).is_none()
-        && !OTHERS.contains(&first)
-        && words.clone().count() < WORDS_MAX
-        && words.all(is_word)
-        && !is_number(first);
-    let is_reason = match rest {
-        [] | [b'!' | b'.'] | [b'!' | b'.', b' ', ..] => true,
-        [b':', b' ', next, ..] => !next.is_ascii_digit(),
-        _ => REASONS.begin(rest),
-    };
-    (is_subject && is_reason).then(|| unless_ignored(text))
-}
-
 /// What a program says after its tag in a syslog file, without its name: `ntpd[602]: unable to bind to x`. The bytes of the line may be
 /// known.
 pub(super) fn said_by(tag: &[u8], message: &[u8], bytes: Option<ByteSet>) -> Option<Level> {

@@ -128,7 +128,8 @@ impl<'a> TimeScanner<'a> {
         let is_month = |month: &&str| {
             let name = month.as_bytes();
             let short = name.get(..3).unwrap_or(name);
-            word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(short)
+            word.first().map(u8::to_ascii_uppercase) == name.first().copied()
+                && (word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(short))
         };
         let place = MONTHS.iter().position(is_month)?;
         self.skip(word.len());

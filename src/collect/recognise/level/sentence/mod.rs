@@ -17,6 +17,10 @@ const NAMED_MAX: usize = 64;
 /// A sentence that says what failed: `gr: failed to load firmware "x"`, `establishing connection 'home' failed`, `Error opening x`. The level is
 /// lower if the program continues regardless.
 pub(super) fn stated(text: &[u8]) -> Option<Level> {
+    // an object or markup
+    if matches!(text.first(), Some(b'{' | b'<')) {
+        return None;
+    }
     let level = cues::first_report(text)?;
     let is_report = !quotation::is_quotation(text) && !quotation::is_harmless(text);
     is_report.then(|| unless_named(text, level))?

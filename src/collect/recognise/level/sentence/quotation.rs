@@ -62,7 +62,7 @@ pub(super) fn is_quotation(text: &[u8]) -> bool {
     let is_passed = || MARKS.iter().any(|mark| text.starts_with(mark.as_bytes()));
     let ends = [&b"... ok"[..], b" PASSED", b" passed"];
     match text.first() {
-        Some(b'{' | b'<') | None => true,
+        None => true,
         Some(b'*') => is_bullet(),
         Some(0xe2) => is_passed(),
         Some(b'[') => names_commit(text),

@@ -235,10 +235,7 @@ impl LineEvent {
             EventKind::Go => is_go(line).then_some(true),
             // the second line is the source
             EventKind::Node if self.lines == 1 || is_node(line) => Some(true),
-            EventKind::Command => {
-                self.kind = EventKind::Plain;
-                (stated.is_none() && !line.starts_with(b"[")).then_some(true)
-            }
+            EventKind::Command => self.in_command(line, stated),
             EventKind::RustText => {
                 self.kind = EventKind::Rust;
                 Some(true)
@@ -270,8 +267,7 @@ impl LineEvent {
         if self.is_headed && is_serious && stated.is_none() && is_property(line) {
             return true;
         }
-        if self.is_headed && self.level == Some(Level::Error) && is_star_ruler(line) {
-            self.kind = EventKind::Prose;
+        if self.is_headed && self.level == Some(Level::Error) && self.in_ruler(line) {
             return true;
         }
         if self.is_headed && is_serious && starts_trace(line) {
@@ -304,6 +300,21 @@ impl LineEvent {
             };
         }
         true
+    }
+
+    /// One line, but no progress of ninja (`[2/3] x`).
+    fn in_command(&mut self, line: &[u8], stated: Option<Level>) -> Option<bool> {
+        self.kind = EventKind::Plain;
+        (stated.is_none() && !line.starts_with(b"[")).then_some(true)
+    }
+
+    /// A ruler of stars begins prose.
+    fn in_ruler(&mut self, line: &[u8]) -> bool {
+        let is_ruler = is_star_ruler(line);
+        if is_ruler {
+            self.kind = EventKind::Prose;
+        }
+        is_ruler
     }
 
     /// A blank line ends a paragraph.

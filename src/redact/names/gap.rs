@@ -48,7 +48,10 @@ const WORDS: &[&str] = &[
     "nvarchar",
     "of",
     "optional",
+    "payload",
+    "plaintext",
     "pre",
+    "raw",
     "reset",
     "secret",
     "set",
@@ -72,6 +75,8 @@ const WORDS: &[&str] = &[
 #[derive(Debug, Default)]
 struct Gap {
     words: usize,
+    /// Whether the last word says that a value was read: `passphrase: got x`.
+    ends_in_verb: bool,
     /// Whether the last part that is not white space is a sign.
     ends_in_sign: bool,
     /// Whether there is a sign that joins no parts of one word, as `/`, `.`, `-` and `_` do.
@@ -91,10 +96,12 @@ impl Gap {
             [b'%', code @ ..] => 1 + encoded_sign(code),
             [b'&', ..] => entity_length(rest),
             [b'<', ..] => tag_length(rest),
+            [b'(', ..] => remark_length(rest),
             [byte, ..] if byte.is_ascii_punctuation() => 1,
             [byte, ..] if *byte >= 0x80 => sign_length(rest)?,
             _ => {
                 let length = attribute_length(rest).or_else(|| word_length(rest))?;
+                self.ends_in_verb = self.separates && is_verb(rest.get(..length)?);
                 self.words += 1;
                 self.ends_in_sign = false;
                 return (self.words <= WORDS_MAX).then_some(length);
@@ -108,7 +115,7 @@ impl Gap {
 
     /// Whether a value may follow the gap.
     fn may_end(&self) -> bool {
-        self.separates && (self.words == 0 || self.ends_in_sign)
+        self.separates && (self.words == 0 || self.ends_in_sign || self.ends_in_verb)
     }
 }
 
@@ -175,6 +182,15 @@ fn encoded_sign(code: &[u8]) -> usize {
     }
 }
 
+/// The length of words in parentheses, or of the sign that begins them: `(base32)`.
+fn remark_length(rest: &[u8]) -> usize {
+    const LENGTH_MAX: usize = 32;
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let end = memchr::memchr(b')', near);
+    let is_remark = |end: &usize| near.get(1..*end).is_some_and(worth::is_plain);
+    end.filter(is_remark).map_or(1, |end| end + 1)
+}
+
 /// The length of an entity of HTML, or of the sign that begins it.
 fn entity_length(rest: &[u8]) -> usize {
     const LENGTH_MAX: usize = 8;
@@ -228,12 +244,15 @@ pub(super) fn value_called(text: &[u8], start: usize, strength: Strength) -> Opt
     /// The maximum length of the parts of the name before `start`.
     const NAME_LENGTH_MAX: usize = 32;
     const LINKS: [&[u8]; 5] = [b" as the ", b" as ", b" AS ", b" as your ", b" as a "];
+    fn linked(before: &[u8]) -> Option<&[u8]> {
+        LINKS.iter().find_map(|link| before.strip_suffix(*link))
+    }
     let from = start.saturating_sub(NAME_LENGTH_MAX);
     let before = text.get(from..start)?;
     let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_\"`[.".contains(byte);
     let name = before.iter().rev().take_while(of_name).count();
     let before = text.get(..start - name)?;
-    let before = LINKS.iter().find_map(|link| before.strip_suffix(*link))?;
+    let before = linked(before).or_else(|| linked(without_word(before)?))?;
     let near = before.len().saturating_sub(VALUE_LENGTH_MAX);
     let ends_it = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'"' | b'\'' | b'`' | b'(');
     let end = before.len() - usize::from(before.last().is_some_and(ends_it));
@@ -245,7 +264,23 @@ pub(super) fn value_called(text: &[u8], start: usize, strength: Strength) -> Opt
     is_secret.then_some(value_start..end)
 }
 
-/// The length of one of [`WORDS`].
+/// The text before its last word and the blank after it, with the blank before that word: `x as superuser `.
+fn without_word(text: &[u8]) -> Option<&[u8]> {
+    const LENGTH_MAX: usize = 16;
+    let text = text.strip_suffix(b" ")?;
+    let letters = text
+        .iter()
+        .rev()
+        .take(LENGTH_MAX)
+        .take_while(|byte| byte.is_ascii_lowercase());
+    text.get(..text.len() - letters.count())
+}
+
+fn is_verb(word: &[u8]) -> bool {
+    [&b"got"[..], b"read", b"received", b"using"].contains(&word)
+}
+
+/// The length of one of [`WORDS`], or of a verb.
 fn word_length(rest: &[u8]) -> Option<usize> {
     const LENGTH_MAX: usize = 12;
     let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
@@ -260,5 +295,5 @@ fn word_length(rest: &[u8]) -> Option<usize> {
     let is_known = WORDS
         .iter()
         .any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
-    (ends && is_known).then_some(length)
+    (ends && (is_known || is_verb(word))).then_some(length)
 }

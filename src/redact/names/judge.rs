@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use super::strength::Strength;
+use crate::redact::values::elsewhere;
 use crate::redact::values::prose;
 use crate::redact::values::segments::SegmentMemo;
 use crate::redact::values::worth;
@@ -34,7 +35,9 @@ impl Judge {
         }
         match self.strength {
             Strength::Key if !self.flag => {
-                !worth::is_random(value) || link.is_space() && worth::is_key_id(value)
+                !worth::is_random(value)
+                    || is_short_number(value)
+                    || link.is_space() && worth::is_key_id(value)
             }
             Strength::Token if link.is_space() && !self.flag => {
                 !worth::is_random(value) && !worth::is_uuid(value)
@@ -76,7 +79,11 @@ impl Judge {
                 !segments.is_random(text, range) && !worth::is_uuid(value)
             }
             Strength::Token => spares_token(value, |_| segments.is_plain(text, range)),
-            _ => !segments.is_random(text, range) || link.is_space() && worth::is_key_id(value),
+            _ => {
+                !segments.is_random(text, range)
+                    || is_short_number(value)
+                    || link.is_space() && worth::is_key_id(value)
+            }
         }
     }
 
@@ -86,6 +93,7 @@ impl Judge {
         prose::is_no_value(value)
             || is_selector(value)
             || self.may_name_object && worth::is_name_of_object(value)
+            || elsewhere::is_digest(value)
             || is_weak && worth::is_address(worth::trimmed(value))
     }
 
@@ -150,6 +158,13 @@ impl Judge {
             || prose::is_follower(value)
             || !is_likely_secret() && !is_short_mix(value)
     }
+}
+
+/// Whether a value is a number in hexadecimal that is too short for a key, and identifies something.
+fn is_short_number(value: &[u8]) -> bool {
+    const DIGITS_MIN: usize = 24;
+    let value = worth::trimmed(value);
+    value.len() < DIGITS_MIN && value.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether a short value has letters and digits: `abc1`.

@@ -1,6 +1,7 @@
 //! Names of secrets and the values that belong to them.
 
 mod beside;
+mod continued;
 mod gap;
 mod harmless;
 mod judge;

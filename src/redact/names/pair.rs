@@ -2,6 +2,7 @@
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
 use super::beside::{form_value, value_before};
+use super::continued::{changed_end, curly_end, is_template, listed_end, next_end};
 use super::gap::{value_after, value_called};
 use super::harmless::{
     is_bare_secret, is_cookie_of_bus, is_count, is_list_of_errors, is_listed, is_missing_object,
@@ -15,6 +16,7 @@ use super::strength::strength_of;
 use super::suffix::suffix_length;
 use crate::redact::edit::MASK;
 use crate::redact::edit::MaskForm;
+use crate::redact::values::elsewhere;
 use crate::redact::values::extent::Quote;
 use crate::redact::values::extent::bare_end;
 use crate::redact::values::extent::closing_bracket;
@@ -237,6 +239,7 @@ fn is_harmless(
         || link.is_space() && is_missing_object(text, link.value)
         || link.is_space() && is_negated(text, name.start)
         || is_size(text, link.value)
+        || !link.is_space() && elsewhere::is_lookup(text, link.value)
 }
 
 /// Whether a blank and a lower-case word follow a name, so that nothing else is read as its value. This is a
@@ -319,7 +322,7 @@ fn structured(
         let (end, _) = quote.close(text, content);
         let value = text.get(content..end)?;
         let is_kept = judge.is_weak_or(link) && judge.spares(value, link, true)
-            || !judge.strict && judge.is_absent(value);
+            || !judge.strict && (judge.is_absent(value) || is_template(value));
         if is_kept {
             return None;
         }
@@ -393,6 +396,28 @@ fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
     }
 }
 
+/// The end of a bare value with what continues it, or `None` if the value is not a secret.
+fn bare_secret_end(
+    text: &[u8],
+    link: &Link,
+    judge: &Judge,
+    (reach, memo): (&mut Reach, &mut NameMemo),
+) -> Option<usize> {
+    let (start, strict) = (link.value, judge.strict);
+    let end = plain_bare_end(text, start, strict, reach);
+    let value = text.get(start..end)?;
+    let is_list = !strict && !link.is_space();
+    let listed = is_list
+        .then(|| listed_end(text, link.start, start..end))
+        .flatten();
+    let mut is_spared = || judge.spares_at(text, start..end, link, &mut memo.values.segments);
+    if is_masked(value) || listed.is_none() && is_spared() {
+        return None;
+    }
+    let changed = || next_end(text, end).filter(|_| !strict);
+    Some(listed.or_else(changed).unwrap_or(end))
+}
+
 /// The value after a bare name. Everything from the end of the name to the end of the value becomes `=[REDACTED]`; after a label only the
 /// value is replaced.
 fn plain(
@@ -410,6 +435,15 @@ fn plain(
         reach.close(end);
         return replacement(text, link.start..end, MaskForm::Assigned);
     }
+    // a list of texts: `recovery_codes: ["x", "y"]`
+    if let Some([b'[', b'"' | b'\'', ..]) = text.get(start..)
+        && !link.is_space()
+        && memo.values.lists.hold_random(text, start)
+    {
+        let end = closing_bracket(text, start);
+        reach.close(end);
+        return replacement(text, link.start..end, MaskForm::Assigned);
+    }
     if let Some(end) = curly_end(text, start) {
         return replacement(text, link.start..end, MaskForm::Assigned);
     }
@@ -420,7 +454,8 @@ fn plain(
         let (inner_end, after) = quote.close(text, content);
         let after = after + closed_calls(text, start..at, after);
         let value = text.get(content..inner_end)?;
-        if !is_masked(value) && judge.spares(value, link, true) {
+        let is_kept = judge.spares(value, link, true) || !strict && is_template(value);
+        if !is_masked(value) && is_kept {
             return None;
         }
         reach.close(after);
@@ -433,12 +468,8 @@ fn plain(
         };
         (end, text.get(start..end)?)
     } else {
-        let end = plain_bare_end(text, start, strict, reach);
-        let value = text.get(start..end)?;
-        if is_masked(value) || judge.spares_at(text, start..end, link, &mut memo.values.segments) {
-            return None;
-        }
-        (end, value)
+        let end = bare_secret_end(text, link, judge, (reach, memo))?;
+        (end, text.get(start..end)?)
     };
     if is_masked(value) {
         return None;
@@ -450,28 +481,6 @@ fn plain(
         return replacement(text, start..end, MaskForm::Bare);
     }
     replacement(text, link.start..end, MaskForm::Assigned)
-}
-
-/// The end of a value that is shown together with its new value: `"old" -> "new"`.
-fn changed_end(text: &[u8], after: usize, quote: Quote) -> usize {
-    const ARROW: &[u8] = b" -> ";
-    let rest = text.get(after..).unwrap_or_default();
-    let opened = after + ARROW.len();
-    if rest.starts_with(ARROW) && Quote::at(text, opened) == Some(quote) {
-        quote.close(text, opened + quote.length).1
-    } else {
-        after
-    }
-}
-
-/// The end of a value in typographic quotes.
-fn curly_end(text: &[u8], start: usize) -> Option<usize> {
-    const LENGTH_MAX: usize = 256;
-    let rest = text.get(start..)?.strip_prefix("\u{201c}".as_bytes())?;
-    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
-    let close = "\u{201d}".as_bytes();
-    let length = memchr::memmem::find(near, close)?;
-    Some(start + 3 + length + close.len())
 }
 
 /// The opening quote of a value, perhaps after a call or a prefix: `"x"`, `b'x'`, `Some("x")`.

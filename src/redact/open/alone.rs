@@ -125,6 +125,15 @@ fn frame(line: &str) -> Option<Range<usize>> {
     is_run.then_some(before..inner.len())
 }
 
+/// The last word of a line, if it is base64.
+pub(super) fn last_base64(message: &str) -> Option<Range<usize>> {
+    let line = message.trim_end();
+    let word = line.rsplit(' ').next()?;
+    let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let is_base64 = word.len() >= 4 && word.len() % 4 == 0 && word.bytes().all(of_base64);
+    is_base64.then_some(line.len() - word.len()..line.len())
+}
+
 /// The codes of a line that holds nothing else, perhaps numbered or in quotes.
 pub(super) fn codes(message: &str) -> Option<Range<usize>> {
     const CODES_MAX: usize = 10;

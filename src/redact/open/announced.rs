@@ -22,6 +22,8 @@ pub(super) enum Expected {
     Alone,
     /// A line that consists of something that looks generated.
     Generated,
+    /// A line whose last word is base64, as a client of SMTP answers.
+    Reply,
     /// Lines of a list of codes.
     Codes,
     /// A line of a script that sends a secret.
@@ -118,9 +120,11 @@ impl Announcements {
                 Expected::Lines(count) => count.min(KEY_LINES_MAX),
                 Expected::Block(_) => BLOCK_LINES_MAX,
                 Expected::Codes => CODE_LINES_MAX,
-                Expected::Value | Expected::Alone | Expected::Generated | Expected::Sent => {
-                    LINES_BETWEEN_MAX
-                }
+                Expected::Value
+                | Expected::Alone
+                | Expected::Generated
+                | Expected::Reply
+                | Expected::Sent => LINES_BETWEEN_MAX,
             };
             let announcement = Announcement {
                 expected,
@@ -180,6 +184,7 @@ impl Announcements {
                 let continues = found.is_none();
                 (found, continues)
             }
+            Expected::Reply => (alone::last_base64(message), false),
             Expected::Codes => {
                 let found = alone::codes(message);
                 let continues = found.is_some() || message.trim().is_empty();
@@ -241,6 +246,7 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
             .map(|_| Expected::Codes),
         b'=' | b'*' | b'#' => alone::frame_announces(line).then_some(Expected::Generated),
         b'"' | b',' if is_flag_of_secret(line, &is_secret) => Some(Expected::Alone),
+        b'6' if line.ends_with("334 UGFzc3dvcmQ6") => Some(Expected::Reply),
         b'0'..=b'9' if starts_with(line, "private-lines:") => {
             let count = line.rsplit(' ').next()?.parse().ok()?;
             Some(Expected::Lines(count))

@@ -166,6 +166,7 @@ pub(super) const COMMANDS: &[Rule] = &[
             "stdin <<<",
             "passwd <<<",
             "microk8s join",
+            "ssh-keygen",
         ],
         shape: token(
             Before::NoWord,
@@ -187,6 +188,7 @@ pub(super) const COMMANDS: &[Rule] = &[
                 "|(?i:impacket-[a-z]+|psexec|wmiexec|smbexec|atexec|dcomexec|secretsdump|smbclient\\.py|gettgt|getuserspns|getadusers|lookupsid|ticketer)",
                 "(?:\\.py)?(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+['\"]?[A-Za-z0-9._-]+/[A-Za-z0-9._$-]+:",
                 "|(?:token|stdin|passwd) <<<[ \\t]*|microk8s join [^\\s/]+/",
+                "|ssh-keygen", arguments!(), "-[NP]", value!("+"),
                 "|on[ \\t]+>)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",

@@ -103,4 +103,27 @@ pub(super) const PROTOCOLS: &[Rule] = &[
         ),
         spares: "https://bob-and-his-sister-alice:@git.example.com/x",
     },
+    Rule {
+        id: "code-parameter",
+        literals: &[
+            "?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state=", "?ticket=", "&ticket=", "?hmac=", "&hmac=",
+            "?invite=", "&invite=", "/hooks/", "/webhook/", "/webhooks/", "/invite/", "/join/", "/reset-password/", "/password/reset/",
+            "/verify-email/", "/magic-link/", "/activate/", "/confirm/", " -p ", " -u ", " --user ", " --auth ", "user=", "<<< ",
+        ],
+        shape: token(
+            Before::Any,
+            concat!(
+                "[?&][a-z]+=|/(?:hooks|webhooks?|invite|join|reset-password|password/reset|verify-email|magic-link|activate|confirm)/",
+                "|[ \\t]-p[ \\t]+['\"]?|[ \\t](?:-u|--user|--auth)[ \\t]+['\"]?[^\\s:'\"/]{1,64}:|user=['\"]?[A-Za-z0-9._@-]{1,64}:",
+                "|<<< ['\"]?",
+            ),
+            "[A-Za-z0-9._~%/+-]{12,}=*",
+        )
+        .only(shape::is_made_up),
+        changes: (
+            "GET /callback?code=Rd3Qv3O0H845qBJ6FqjqEDJp&page=2",
+            "GET /callback?code=[REDACTED]&page=2",
+        ),
+        spares: "GET /x?code=invalid_request&state=ready",
+    },
 ];

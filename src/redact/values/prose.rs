@@ -50,6 +50,7 @@ const FOLLOWERS: &[&str] = &[
     "forbidden",
     "format",
     "from",
+    "got",
     "granted",
     "has",
     "have",
@@ -122,6 +123,7 @@ const FOLLOWERS: &[&str] = &[
     "unknown",
     "unless",
     "unsupported",
+    "using",
     "value",
     "verifying",
     "via",
@@ -160,6 +162,22 @@ const NO_NAMES: &[&str] = &[
     "multipass",
     "check_ntlm_password",
     "nodekey",
+    "cache key",
+    "cache-key",
+    "cache_key",
+    "cachekey",
+    "dedup_key",
+    "idempotency key",
+    "idempotency-key",
+    "idempotency_key",
+    "idempotencykey",
+    "object key",
+    "object_key",
+    "partition_key",
+    "sort key",
+    "sort_key",
+    "websocket key",
+    "websocket-key",
 ];
 
 /// Terms of databases and registries that do not form a pair with white space alone.
@@ -241,8 +259,6 @@ const NO_VALUES: &[&str] = &[
     "(unset)",
     "<empty>",
     "(empty)",
-    "yes)",
-    "no)",
     "yes",
     "no",
     "enabled",
@@ -411,6 +427,11 @@ pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
     let bare = value.trim_ascii_end();
     let bare = bare.strip_suffix(b",").unwrap_or(bare);
     let bare = bare.strip_suffix(b".").unwrap_or(bare);
+    let bare = bare.strip_suffix(b";").unwrap_or(bare);
+    let bare = match bare {
+        [b'(', ..] => bare,
+        other => other.strip_suffix(b")").unwrap_or(other),
+    };
     bare.iter().all(|&byte| byte == b'*')
         || NO_VALUES
             .iter()

@@ -117,11 +117,20 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
     if matches!(value, [b'<', b'|', .., b'|', b'>']) {
         return true;
     }
-    if is_code(value) || is_address_of_page(value) {
+    if is_code(value) || is_type(value) || is_address_of_page(value) || is_placeholder(value) {
         return true;
     }
     match value {
-        [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => words(inside),
+        // a tag of YAML: `!vault |`, `!secret db`
+        [b'!', tag @ ..] => {
+            tag.len() > 1 && tag.len() < LENGTH_MIN + 2 && tag.iter().all(u8::is_ascii_alphabetic)
+        }
+        // `((db-password))` of Concourse
+        [b'(', b'(', .., b')', b')'] => is_plain(value),
+        [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => {
+            words(inside) || value.first() == Some(&b'(') && is_plain(inside)
+        }
+        [b'%', b'(', name @ .., b')', b's'] => words(name),
         [b'<' | b'(', rest @ ..] => {
             let bare = rest.strip_suffix(b",").unwrap_or(rest);
             words(bare) && bare.iter().any(u8::is_ascii_lowercase)
@@ -131,18 +140,82 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
             let name = inside
                 .strip_suffix(b"}")
                 .or_else(|| inside.strip_suffix(b")"));
-            variable(name.unwrap_or(inside))
+            let name = name.unwrap_or(inside);
+            variable(name) || name.contains(&b'.') && words(name)
         }
-        [b'$', name @ ..] => variable(trimmed(name)),
+        [b'$', name @ ..] => variable(trimmed(name)) || is_own_name(trimmed(name)),
         _ => false,
     }
+}
+
+/// Whether the name of a variable is that of a secret: `$password`.
+fn is_own_name(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 5] = [b"password", b"passwd", b"secret", b"token", b"key"];
+    let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    name.iter().all(is_word)
+        && NAMES
+            .iter()
+            .any(|known| name.to_ascii_lowercase().ends_with(known))
+}
+
+/// Whether a value names a type: `Option<String>,`, `str,`, `string;`.
+fn is_type(value: &[u8]) -> bool {
+    const TYPES: [&[u8]; 16] = [
+        b"Buffer",
+        b"Bytes",
+        b"Option",
+        b"Optional",
+        b"Secret",
+        b"SecretStr",
+        b"SecretString",
+        b"String",
+        b"Vec",
+        b"any",
+        b"bool",
+        b"boolean",
+        b"bytes",
+        b"int",
+        b"str",
+        b"string",
+    ];
+    let bare = value.strip_suffix(b"|").unwrap_or(value);
+    let name = bare
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (name, rest) = bare.split_at(name);
+    let is_closed = || {
+        rest.iter()
+            .all(|byte| byte.is_ascii_alphabetic() || b"<>[],;)?:".contains(byte))
+    };
+    TYPES.contains(&name)
+        && matches!(rest.first(), Some(b'<' | b'[' | b',' | b';' | b')'))
+        && is_closed()
+}
+
+/// Whether a program that logged a value wrote it over, or a person wrote what belongs there: `xxxxxxxx`, `YOUR_API_KEY`.
+pub(in crate::redact) fn is_placeholder(value: &[u8]) -> bool {
+    const LENGTH_MIN: usize = 4;
+    let value = trimmed(value);
+    let is_your = value
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"your"))
+        && matches!(value.get(4), Some(b'_' | b'-'));
+    let of_words = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+    value.len() >= LENGTH_MIN
+        && (value.iter().all(|byte| matches!(byte, b'x' | b'X'))
+            || is_your && value.iter().all(of_words))
 }
 
 /// Whether a value is code that gets the value from elsewhere: `var.password`, `process.env.TOKEN`, `os.environ["X"]`, `getpass()`.
 fn is_code(value: &[u8]) -> bool {
     const LENGTH_MAX: usize = 96;
-    const ROOTS: [&[u8]; 20] = [
+    const ROOTS: [&[u8]; 24] = [
         b"app.",
+        b"form.",
+        b"input.",
+        b"req.",
+        b"request.",
         b"args.",
         b"cfg.",
         b"conf.",
@@ -235,11 +308,18 @@ pub(in crate::redact) fn is_name_of_object(value: &[u8]) -> bool {
     let of_name = |byte: &u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'/' | b'.')
     };
+    // in a namespace the name may end in a generated part
+    let is_namespace = |length: usize| {
+        let name = value.get(..length).unwrap_or_default();
+        name.iter()
+            .all(|byte| byte.is_ascii_lowercase() || *byte == b'-')
+    };
     value.first().is_some_and(u8::is_ascii_lowercase)
         && value.iter().any(|byte| matches!(byte, b'-' | b'/'))
         && value.len() <= LOOKED_AT_MAX
         && value.iter().all(of_name)
-        && segments(value).all(|segment| segment.iter().all(u8::is_ascii_lowercase))
+        && (memchr::memchr(b'/', value).is_some_and(is_namespace)
+            || segments(value).all(|segment| segment.iter().all(u8::is_ascii_lowercase)))
 }
 
 /// Whether a value is hexadecimal in capitals, as the ids of keys are written, perhaps after `0x`.
@@ -368,7 +448,18 @@ pub(super) fn starts_with_word(value: &[u8]) -> bool {
     let continues = value
         .get(length)
         .is_some_and(|byte| !byte.is_ascii_alphanumeric());
-    length >= WORD_LENGTH_MIN && continues && is_word(word)
+    let capitals = word.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    // unlike `GHPn`, with which base64 may start
+    let is_usual = capitals <= 1 || capitals == length || humps_in(word) + 1 >= capitals;
+    length >= WORD_LENGTH_MIN && continues && is_usual && is_word(word)
+}
+
+/// The number of capitals after a letter in lower case.
+fn humps_in(letters: &[u8]) -> usize {
+    let pairs = letters.windows(2);
+    pairs
+        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
+        .count()
 }
 
 pub(super) fn is_plain_segment(segment: &[u8]) -> bool {
@@ -391,10 +482,7 @@ pub(super) fn is_word(letters: &[u8]) -> bool {
         .iter()
         .filter(|byte| byte.is_ascii_uppercase())
         .count();
-    let humps = letters
-        .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
-        .count();
+    let humps = humps_in(letters);
     let starts_large = letters.first().is_some_and(u8::is_ascii_uppercase);
     is_word_of(letters.len(), capitals, humps, starts_large)
 }
@@ -403,10 +491,17 @@ pub(super) fn is_word(letters: &[u8]) -> bool {
 pub(super) fn is_word_of(length: usize, capitals: usize, humps: usize, starts_large: bool) -> bool {
     /// English has few longer words; a longer run is more likely generated.
     const LENGTH_MAX: usize = 24;
+    /// Words in capitals are shorter; codes are written so.
+    const CAPITALS_MAX: usize = 20;
     /// The minimum average length of words joined by capitals.
     const HUMP_LENGTH_MIN: usize = 3;
     if capitals == 0 || capitals == length {
-        return length <= LENGTH_MAX;
+        let length_max = if capitals == 0 {
+            LENGTH_MAX
+        } else {
+            CAPITALS_MAX
+        };
+        return length <= length_max;
     }
     length <= 2 * LENGTH_MAX
         && humps == capitals - usize::from(starts_large)

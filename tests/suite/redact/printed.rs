@@ -105,6 +105,21 @@ fn remains(secret: &str, text: &str) -> bool {
     }
 }
 
+/// Each case is filled so often. One random value in a hundred looks like a word.
+const FILLINGS: usize = 5;
+
+/// Whether most fillings of a template have a property, which must agree with its mark.
+fn mostly(template: &str, random: &mut Random, mut has: impl FnMut(&Printed) -> bool) -> bool {
+    let cases: Vec<_> = (0..FILLINGS).map(|_| filled(template, random)).collect();
+    let count = cases.iter().filter(|case| has(case)).count();
+    let is_most = 2 * count > FILLINGS;
+    assert_eq!(
+        is_most, cases[0].is_known,
+        "{template}: {count} of {FILLINGS}"
+    );
+    is_most
+}
+
 #[test]
 fn secrets_that_programs_print_are_redacted() {
     const LEAKS_IN_100_MAX: usize = 10;
@@ -112,15 +127,16 @@ fn secrets_that_programs_print_are_redacted() {
     let mut random = Random::new(90125);
     let cases = include_str!("../../fixtures/redact/printed.txt").split("\n\n");
     let cases: Vec<_> = cases.filter(|case| !case.starts_with('#')).collect();
-    assert!(cases.len() >= 150, "{}", cases.len());
+    assert!(cases.len() >= 250, "{}", cases.len());
+    let mut number = 0;
     let mut leaks = 0;
-    for (number, template) in cases.iter().enumerate() {
-        let case = filled(template.trim_matches('\n'), &mut random);
-        assert!(!case.secrets.is_empty(), "{template}");
-        let kept = kept(&mut redactor, &case.text, number);
-        let is_leak = case.secrets.iter().any(|secret| remains(secret, &kept));
-        leaks += usize::from(is_leak);
-        assert_eq!(is_leak, case.is_known, "{}\n  => {kept}", case.text);
+    for template in &cases {
+        leaks += usize::from(mostly(template.trim_matches('\n'), &mut random, |case| {
+            assert!(!case.secrets.is_empty(), "{template}");
+            number += 1;
+            let kept = kept(&mut redactor, &case.text, number);
+            case.secrets.iter().any(|secret| remains(secret, &kept))
+        }));
     }
     assert!(leaks * 100 <= cases.len() * LEAKS_IN_100_MAX, "{leaks}");
 }
@@ -132,14 +148,14 @@ fn harmless_lines_that_programs_print_are_kept() {
     let mut random = Random::new(90125);
     let lines = include_str!("../../fixtures/redact/harmless.txt").lines();
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("# ")).collect();
-    assert!(lines.len() >= 250, "{}", lines.len());
+    assert!(lines.len() >= 400, "{}", lines.len());
+    let mut number = 0;
     let mut changed = 0;
-    for (number, template) in lines.iter().enumerate() {
-        let line = filled(template, &mut random);
-        let kept = kept(&mut redactor, &line.text, number);
-        let is_changed = kept != line.text;
-        changed += usize::from(is_changed);
-        assert_eq!(is_changed, line.is_known, "{}\n  => {kept}", line.text);
+    for template in &lines {
+        changed += usize::from(mostly(template, &mut random, |line| {
+            number += 1;
+            kept(&mut redactor, &line.text, number) != line.text
+        }));
     }
     assert!(
         changed * 100 <= lines.len() * CHANGED_IN_100_MAX,

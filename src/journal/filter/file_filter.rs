@@ -17,6 +17,8 @@ pub(crate) struct FileFilter {
     how: How,
     /// The next entry forward is at this offset or after it; the next entry backward is before it.
     bound: u64,
+    /// Nothing was stepped past since the bound was set.
+    is_at_start: bool,
     inflater: Inflater,
 }
 
@@ -52,6 +54,7 @@ impl FileFilter {
             matches,
             how: How::Unknown,
             bound: 0,
+            is_at_start: true,
             inflater: Inflater::default(),
         }
     }
@@ -59,6 +62,11 @@ impl FileFilter {
     /// Whether every entry has to be checked.
     pub(crate) fn scans(&self) -> bool {
         matches!(self.how, How::Scan)
+    }
+
+    /// Whether the conditions are still to be looked up.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self.how, How::Unknown)
     }
 
     /// How much memory [`release`](Self::release) frees.
@@ -79,6 +87,12 @@ impl FileFilter {
     /// Moves the bound: see [`FileFilter::bound`].
     pub(crate) fn set_bound(&mut self, bound: u64) {
         self.bound = bound;
+        self.is_at_start = true;
+    }
+
+    /// Whether nothing was stepped past since the bound was set.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.is_at_start
     }
 
     /// Discards the lookups, which are incomplete after entries were added.
@@ -90,6 +104,7 @@ impl FileFilter {
 
     /// Steps past `entry`.
     pub(crate) fn pass(&mut self, entry: &EntryHead, direction: Direction) {
+        self.is_at_start = false;
         self.bound = match direction {
             Direction::Forward => entry.offset + 1,
             Direction::Backward => entry.offset,
@@ -103,7 +118,7 @@ impl FileFilter {
         direction: Direction,
         problems: &mut Vec<Error>,
     ) -> NextMatch {
-        if matches!(self.how, How::Unknown) {
+        if self.is_unknown() {
             self.look_up(file, problems);
         }
         let How::Index(selection) = &mut self.how else {
@@ -121,6 +136,7 @@ impl FileFilter {
                     Ok(entry) => return NextMatch::Entry(entry),
                     Err(error) => {
                         problems.push(error);
+                        self.is_at_start = false;
                         self.bound = offset + u64::from(direction == Direction::Forward);
                     }
                 },

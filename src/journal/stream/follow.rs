@@ -17,7 +17,6 @@ use crate::journal::filter::file_filter::FileFilter;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::id::Id128;
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -460,18 +459,18 @@ impl Journal {
             member.seek(before, &mut problems);
         } else {
             let boots = &self.boots;
-            let before = |entry: &Cursor, target: &Cursor| boots.order(entry, target).is_lt();
             match (start, since) {
                 (Seek::Head, _) => member.go_to(0),
                 (Seek::Tail, _) if self.round > self.seek_round => member.go_to(0),
                 (Seek::Tail, _) => member.seek_tail(),
                 (Seek::Cursor(target), _) => {
-                    member.seek(|entry| before(entry, &target), &mut problems);
+                    let before = |entry: &Cursor| boots.order(entry, &target).is_lt();
+                    member.seek_beside(&target, before, &mut problems);
                 }
-                (Seek::After(target), _) => member.seek(
-                    |entry| boots.order(entry, &target) != Ordering::Greater,
-                    &mut problems,
-                ),
+                (Seek::After(target), _) => {
+                    let before = |entry: &Cursor| boots.order(entry, &target).is_le();
+                    member.seek_beside(&target, before, &mut problems);
+                }
                 (Seek::Realtime(time), _) => {
                     member.seek_realtime(time, &mut problems);
                 }
@@ -531,7 +530,7 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::journal::file::held::HeldResources;
     use crate::journal::stream::entry::JournalEvent;
@@ -544,16 +543,16 @@ mod tests {
     use std::sync::Mutex;
 
     /// Number of entries of a file before it grows, and growth per step.
-    const ENTRIES: u64 = 30;
+    pub(crate) const ENTRIES: u64 = 30;
     const GROWTH: u64 = 10;
 
-    fn put(bytes: &mut [u8], at: usize, change: impl Fn(u64) -> u64) {
+    pub(crate) fn put(bytes: &mut [u8], at: usize, change: impl Fn(u64) -> u64) {
         let (number, _) = bytes[at..].split_first_chunk_mut::<8>().unwrap();
         *number = change(u64::from_le_bytes(*number)).to_le_bytes();
     }
 
     /// The fixture as a rotated file with this index; sequence numbers and times continue from file to file.
-    fn file_of_row(number: u64) -> Vec<u8> {
+    pub(crate) fn file_of_row(number: u64) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures/journal/none-compact-keyed.journal");
         let mut file = JournalFile::open(&path, &HeldResources::default(), None).unwrap();

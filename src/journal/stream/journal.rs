@@ -1,5 +1,6 @@
 //! Merges many files into one stream, in the order of libsystemd 262.
 
+use super::deferred::Deferred;
 use super::entry::Entry;
 use super::entry::JournalEvent;
 use super::entry::JournalGap;
@@ -83,6 +84,8 @@ pub struct Journal {
     pub(crate) missing: Vec<PathBuf>,
     /// Members that have a candidate; the next one is last.
     pub(crate) order: Vec<usize>,
+    /// Members whose next entry comes later than those in `order`.
+    deferred: Deferred,
     pub(crate) direction: Direction,
     /// Whether `order` and the candidates are valid.
     pub(crate) prepared: bool,
@@ -156,6 +159,7 @@ impl Journal {
             failed: Vec::new(),
             missing: Vec::new(),
             order: Vec::new(),
+            deferred: Deferred::default(),
             direction: Direction::Forward,
             prepared: false,
             emitted: None,
@@ -278,6 +282,7 @@ impl Journal {
         self.turn(direction);
         loop {
             self.pass_emitted();
+            self.find_deferred();
             let Some(chosen) = self.order.last().copied() else {
                 self.current = None;
                 return None;
@@ -325,10 +330,39 @@ impl Journal {
             }
         }
         self.order.clear();
+        self.deferred.clear();
         for index in 0..self.members.len() {
-            self.find_candidate(index);
+            let member = self.members.get_mut(index);
+            if !member.is_some_and(|member| self.deferred.defer(member, index, direction)) {
+                self.find_candidate(index);
+            }
         }
+        self.deferred.sort(direction);
         self.prepared = true;
+    }
+
+    /// Finds the next entries of the deferred members that may have one before those in the order.
+    fn find_deferred(&mut self) {
+        while let Some(index) = self.take_deferred() {
+            // a file that has grown since was not left alone
+            if self
+                .members
+                .get(index)
+                .is_some_and(|member| member.deferred)
+            {
+                self.find_candidate(index);
+            }
+        }
+    }
+
+    fn take_deferred(&mut self) -> Option<usize> {
+        let (order, members) = (&self.order, &self.members);
+        self.deferred.take_nearer(self.direction, |source| {
+            let ranked = order.iter().rev();
+            let mut candidates = ranked.filter_map(|index| members.get(*index)?.candidate);
+            let nearest = candidates.find(|entry| entry.cursor.seqnum_id == source)?;
+            Some(nearest.cursor.seqnum)
+        })
     }
 
     /// Steps back past the entry returned last and its copies, because an entry is not its own neighbour.
@@ -336,6 +370,10 @@ impl Journal {
         let (Some(current), Some(member)) = (self.current, self.members.get_mut(index)) else {
             return;
         };
+        // it has no copy: that would have been the next entry as well
+        if member.deferred {
+            return;
+        }
         let problems = &mut self.item_problems;
         member.find_candidate(self.direction, problems);
         while let Some(entry) = member.candidate

@@ -18,6 +18,7 @@ use crate::journal::format::error::Error;
 use crate::journal::format::id::Id128;
 use crate::journal::format::name::FileName;
 use std::ops::ControlFlow;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
@@ -56,6 +57,8 @@ pub(crate) struct StreamFile {
     pub(crate) position: u64,
     /// The next entry in the direction of the stream.
     pub(crate) candidate: Option<EntryHead>,
+    /// Its next entry is not looked for yet: see [`super::deferred`].
+    pub(crate) deferred: bool,
     /// The file was deleted; entries that were not read are lost.
     pub(crate) gone: bool,
     /// Nothing will be added to the file any more.
@@ -98,6 +101,7 @@ impl StreamFile {
             ledger,
             position: 0,
             candidate: None,
+            deferred: false,
             gone: false,
             finished: false,
             patient: false,
@@ -124,7 +128,9 @@ impl StreamFile {
         self.reached = None;
         if let Some(filter) = &mut self.filter {
             let after = self.file.header().tail_object_offset.saturating_add(1);
-            filter.set_bound(if number < self.file.length() {
+            filter.set_bound(if number == 0 {
+                0
+            } else if number < self.file.length() {
                 self.file.entry_offset(number).unwrap_or(after)
             } else {
                 after
@@ -162,8 +168,8 @@ impl StreamFile {
             self.absent = None;
             return true;
         }
-        let is_unread = self.file.is_open() && self.candidate.is_some() && !self.gone;
-        if is_unread {
+        let has_next = self.candidate.is_some() || self.deferred;
+        if has_next && self.file.is_open() && !self.gone {
             return true;
         }
         let since = *self.absent.get_or_insert_with(Instant::now);
@@ -315,8 +321,45 @@ impl StreamFile {
         true
     }
 
+    /// A number that none of its matching entries comes before, if that is known before the conditions are looked up.
+    pub(crate) fn seqnum_bound(&self, direction: Direction) -> Option<u64> {
+        let filter = self.filter.as_ref()?;
+        if !filter.is_unknown() || self.patient || self.gone {
+            return None;
+        }
+        let seqnums = self.seqnums()?;
+        Some(match direction {
+            Direction::Forward => *seqnums.start(),
+            Direction::Backward => *seqnums.end(),
+        })
+    }
+
+    /// The numbers of its first and last entry, as the header tells them; `None` if it may be older than the entries, or is damaged.
+    fn seqnums(&self) -> Option<RangeInclusive<u64>> {
+        let header = self.file.header();
+        let (first, last) = (header.head_entry_seqnum, header.tail_entry_seqnum);
+        let is_likely = header.n_entries.checked_sub(1)? <= last.checked_sub(first)?;
+        (is_likely && !header.online()).then_some(first..=last)
+    }
+
+    /// Moves before the first entry for which `before` is false, where `before` compares an entry with `target`.
+    pub(crate) fn seek_beside(
+        &mut self,
+        target: &Cursor,
+        before: impl Fn(&Cursor) -> bool,
+        problems: &mut Vec<Error>,
+    ) {
+        let of_source = self.file.header().seqnum_id == target.seqnum_id;
+        match self.seqnums().filter(|_| of_source) {
+            Some(seqnums) if *seqnums.end() < target.seqnum => self.seek_tail(),
+            Some(seqnums) if *seqnums.start() > target.seqnum => self.go_to(0),
+            _ => self.seek(before, problems),
+        }
+    }
+
     /// Finds the next matching entry in `direction`; skips and reports damaged ones.
     pub(crate) fn find_candidate(&mut self, direction: Direction, problems: &mut Vec<Error>) {
+        self.deferred = false;
         match self.filter.take() {
             None => self.find_any(direction, problems),
             Some(filter) => self.find_wanted(filter, direction, problems),
@@ -331,6 +374,15 @@ impl StreamFile {
         problems: &mut Vec<Error>,
     ) {
         self.candidate = None;
+        let is_at_end = filter.is_at_start()
+            && match direction {
+                Direction::Forward => self.position >= self.file.length(),
+                Direction::Backward => self.position == 0,
+            };
+        if is_at_end {
+            self.filter = Some(filter);
+            return;
+        }
         if !filter.scans() {
             match filter.next(&mut self.file, direction, problems) {
                 NextMatch::Entry(entry) => self.candidate = Some(entry),

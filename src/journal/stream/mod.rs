@@ -1,5 +1,6 @@
 //! Many files as one stream: finds them, follows them, and merges their entries in order.
 
+pub(crate) mod deferred;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod journal;

@@ -482,7 +482,10 @@ impl<'v> Rows<'v> {
         matches: impl Fn(&Metadata) -> bool,
         scratch: &mut SearchScratch,
     ) -> Result<(), Error> {
-        let metadata = self.metadata()?;
+        let Some(metadata) = self.metadata_where(|bytes| need.may_hold(bytes, scratch))? else {
+            self.kept = Some(Vec::new());
+            return Ok(());
+        };
         let rows = match (need.rows(&metadata, scratch), &self.kept) {
             (Some(found), Some(kept)) => common(kept, &found),
             (Some(found), None) => found,
@@ -555,6 +558,18 @@ impl<'v> Rows<'v> {
             (None, Some(cached)) => Ok(MetadataOf::Cached(Arc::clone(cached))),
             (None, None) => Ok(MetadataOf::Read(Arc::new(self.block.metadata()?))),
         }
+    }
+
+    /// The metadata; `None` if it was still to be read, and `may_hold` denies all of it.
+    fn metadata_where(
+        &self,
+        may_hold: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<MetadataOf>, Error> {
+        if self.metadata.is_some() || self.cached.is_some() {
+            return self.metadata().map(Some);
+        }
+        let read = self.block.metadata_where(may_hold)?;
+        Ok(read.map(|metadata| MetadataOf::Read(Arc::new(metadata))))
     }
 
     fn retain_by<T>(&mut self, column: &[T], keep: impl Fn(&T) -> bool) {

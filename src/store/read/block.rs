@@ -215,6 +215,28 @@ impl<'a> Block<'a> {
             BlockPlace::Active(active, group) => active.columns(group)?.metadata.clone(),
             BlockPlace::Sealed(sealed, block) => sealed.metadata(&block.entry)?,
         };
+        self.checked(metadata)
+    }
+
+    /// The metadata, encoded; `None` if `may_hold` tells of bytes in which each of its keys and values occurs that they are not worth
+    /// being decoded. It is not always asked.
+    ///
+    /// # Errors
+    /// As [`Self::metadata`].
+    pub fn metadata_where(
+        &self,
+        may_hold: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<MetadataColumn>, Error> {
+        match self.place {
+            BlockPlace::Active(..) => self.metadata().map(Some),
+            BlockPlace::Sealed(sealed, block) => {
+                let metadata = sealed.metadata_where(&block.entry, may_hold)?;
+                metadata.map(|metadata| self.checked(metadata)).transpose()
+            }
+        }
+    }
+
+    fn checked(&self, metadata: MetadataColumn) -> Result<MetadataColumn, Error> {
         if metadata.rows() != self.rows() {
             return Err(self.corrupt(Column::Metadata));
         }

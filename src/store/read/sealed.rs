@@ -309,10 +309,28 @@ impl SealedSegment {
     }
 
     pub(in crate::store) fn metadata(&self, entry: &BlockEntry) -> Result<MetadataColumn, Error> {
+        let bytes = self.column(entry, Column::Metadata)?;
+        self.metadata_of(entry, bytes)
+    }
+
+    /// The metadata; `None` if it is stored by key and `may_hold` is false for its bytes, in which keys and values are as in rows.
+    pub(in crate::store) fn metadata_where(
+        &self,
+        entry: &BlockEntry,
+        may_hold: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<MetadataColumn>, Error> {
+        let bytes = self.column(entry, Column::Metadata)?;
+        if entry.metadata.form != MetadataForm::Rows && !may_hold(&bytes) {
+            return Ok(None);
+        }
+        self.metadata_of(entry, bytes).map(Some)
+    }
+
+    fn metadata_of(&self, entry: &BlockEntry, bytes: Vec<u8>) -> Result<MetadataColumn, Error> {
         let lengths = self.numbers_u32(entry, Column::MetadataLengths)?;
-        let bytes = self.metadata_rows(entry)?;
+        let rows = self.metadata_rows(entry, bytes)?;
         let offset = entry.chunk(Column::Metadata).offset;
-        MetadataColumn::new(bytes, &lengths, &self.path, offset)
+        MetadataColumn::new(rows, &lengths, &self.path, offset)
             .ok_or_else(|| self.corrupt(entry, Column::Metadata))
     }
 
@@ -333,8 +351,7 @@ impl SealedSegment {
     }
 
     /// The metadata of all rows, one after another.
-    fn metadata_rows(&self, entry: &BlockEntry) -> Result<Vec<u8>, Error> {
-        let bytes = self.column(entry, Column::Metadata)?;
+    fn metadata_rows(&self, entry: &BlockEntry, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
         let length = entry.metadata.length as usize;
         let rows = match entry.metadata.form {
             MetadataForm::Rows => Some(bytes).filter(|bytes| bytes.len() == length),

@@ -53,7 +53,7 @@ pub(in crate::store) fn decode(
         cbor::put_text(&mut head, name);
         heads.push((head, KeyReader::new(part)?));
     }
-    let mut out = vec![];
+    let mut out = Vec::with_capacity(length.min(ROOM_MAX));
     for shape in shape_of {
         let keys = shapes.get(shape)?;
         if !keys.is_empty() {
@@ -431,8 +431,10 @@ const KEYS_MAX: usize = 1024;
 const ROW_KEYS_MAX: usize = 1024;
 /// The maximum number of different lists of keys of a block.
 const SHAPES_MAX: usize = 1024;
-/// Smaller rows compress as well one after another, and are read faster.
-const ROW_BYTES_MIN: usize = 256;
+/// Room for the metadata of a usual block is made at once; the length of a damaged one may be any.
+const ROOM_MAX: usize = 1 << 20;
+/// What is nothing, or next to nothing, is read faster by row.
+const ROW_BYTES_MIN: usize = 24;
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,8 @@ pub(crate) struct FileFilter {
 #[derive(Debug)]
 enum How {
     Unknown,
+    /// Still unknown, since entries of other files come first.
+    Deferred,
     Index(Selection),
     Scan,
 }
@@ -66,14 +68,24 @@ impl FileFilter {
 
     /// Whether the conditions are still to be looked up.
     pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self.how, How::Unknown)
+        matches!(self.how, How::Unknown | How::Deferred)
+    }
+
+    /// Leaves the conditions unknown for now.
+    pub(crate) fn defer(&mut self) {
+        self.how = How::Deferred;
+    }
+
+    /// Whether the conditions were left unknown for now.
+    pub(crate) fn is_deferred(&self) -> bool {
+        matches!(self.how, How::Deferred)
     }
 
     /// How much memory [`release`](Self::release) frees.
     pub(crate) fn memory(&self) -> usize {
         let index = match &self.how {
             How::Index(selection) => selection.memory(),
-            How::Unknown | How::Scan => 0,
+            How::Unknown | How::Deferred | How::Scan => 0,
         };
         index + self.inflater.memory()
     }
@@ -97,7 +109,7 @@ impl FileFilter {
 
     /// Discards the lookups, which are incomplete after entries were added.
     pub(crate) fn grow(&mut self) {
-        if !self.scans() {
+        if matches!(self.how, How::Index(_)) {
             self.how = How::Unknown;
         }
     }

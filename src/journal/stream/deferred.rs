@@ -37,7 +37,7 @@ impl Deferred {
         let Some(seqnum) = member.seqnum_bound(direction) else {
             return false;
         };
-        member.deferred = true;
+        member.defer();
         let source = self
             .sources
             .entry(member.file.header().seqnum_id)
@@ -178,7 +178,7 @@ mod tests {
         journal
             .members
             .iter()
-            .filter(|member| member.deferred)
+            .filter(|member| member.is_deferred())
             .count()
     }
 

@@ -345,11 +345,7 @@ impl Journal {
     fn find_deferred(&mut self) {
         while let Some(index) = self.take_deferred() {
             // a file that has grown since was not left alone
-            if self
-                .members
-                .get(index)
-                .is_some_and(|member| member.deferred)
-            {
+            if self.members.get(index).is_some_and(StreamFile::is_deferred) {
                 self.find_candidate(index);
             }
         }
@@ -371,7 +367,7 @@ impl Journal {
             return;
         };
         // it has no copy: that would have been the next entry as well
-        if member.deferred {
+        if member.is_deferred() {
             return;
         }
         let problems = &mut self.item_problems;

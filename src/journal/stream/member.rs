@@ -57,8 +57,6 @@ pub(crate) struct StreamFile {
     pub(crate) position: u64,
     /// The next entry in the direction of the stream.
     pub(crate) candidate: Option<EntryHead>,
-    /// Its next entry is not looked for yet: see [`super::deferred`].
-    pub(crate) deferred: bool,
     /// The file was deleted; entries that were not read are lost.
     pub(crate) gone: bool,
     /// Nothing will be added to the file any more.
@@ -101,7 +99,6 @@ impl StreamFile {
             ledger,
             position: 0,
             candidate: None,
-            deferred: false,
             gone: false,
             finished: false,
             patient: false,
@@ -168,7 +165,7 @@ impl StreamFile {
             self.absent = None;
             return true;
         }
-        let has_next = self.candidate.is_some() || self.deferred;
+        let has_next = self.candidate.is_some() || self.is_deferred();
         if has_next && self.file.is_open() && !self.gone {
             return true;
         }
@@ -321,6 +318,19 @@ impl StreamFile {
         true
     }
 
+    /// Leaves its next entry to be found later.
+    pub(crate) fn defer(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.defer();
+        }
+    }
+
+    /// Whether its next entry was left to be found later.
+    pub(crate) fn is_deferred(&self) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_some_and(|filter| filter.is_deferred())
+    }
+
     /// A number that none of its matching entries comes before, if that is known before the conditions are looked up.
     pub(crate) fn seqnum_bound(&self, direction: Direction) -> Option<u64> {
         let filter = self.filter.as_ref()?;
@@ -359,7 +369,6 @@ impl StreamFile {
 
     /// Finds the next matching entry in `direction`; skips and reports damaged ones.
     pub(crate) fn find_candidate(&mut self, direction: Direction, problems: &mut Vec<Error>) {
-        self.deferred = false;
         match self.filter.take() {
             None => self.find_any(direction, problems),
             Some(filter) => self.find_wanted(filter, direction, problems),

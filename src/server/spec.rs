@@ -52,6 +52,33 @@ fn paths_and_headings_match() {
     assert_eq!(said.collect::<BTreeSet<_>>(), open);
 }
 
+/// Only events have names with underscores, as those who send them do.
+#[test]
+fn names_in_answers_are_written_alike() {
+    let mut names = BTreeSet::new();
+    for (schema, description) in described()["components"]["schemas"].as_object().unwrap() {
+        if !schema.starts_with("Event") {
+            collect_names(description, &mut names);
+        }
+    }
+    assert!(names.contains("hasMore") && names.contains("firstId"));
+    let other: Vec<_> = names.iter().filter(|name| name.contains('_')).collect();
+    assert!(other.is_empty(), "{other:?}");
+}
+
+fn collect_names(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(parts) => {
+            if let Some(properties) = parts.get("properties").and_then(Value::as_object) {
+                names.extend(properties.keys().cloned());
+            }
+            parts.values().for_each(|part| collect_names(part, names));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| collect_names(part, names)),
+        _ => {}
+    }
+}
+
 #[test]
 fn paths_of_the_loki_api_match_its_document() {
     let named: BTreeSet<_> = LOKI_SPEC

@@ -30,6 +30,7 @@ pub struct BootList {
 
 /// A boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BootSummary {
     /// 0 is the last boot, -1 the one before it.
     pub index: i64,

@@ -118,6 +118,7 @@ pub struct CompareQuery {
 
 /// What is different.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WindowComparison {
     /// The first window.
     pub a: ComparedWindow,

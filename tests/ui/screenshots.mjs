@@ -16,15 +16,15 @@ const [failure, cause] = ["postCreateCommand failed", "pg_config executable"].ma
 const [module, refused] = ["ModuleNotFoundError", "refused after"].map((text) => mock.rows.findLast((row) => row.message.includes(text)));
 /** @param {string} kind @param {string} title @param {any} row @param {object} [more] */
 const problem = (kind, title, row, more = {}) => ({
-  kind, title, severity: "error", subject: title, source: row.source, count: 1, first: row.timestamp, last: row.timestamp, first_id: row.id, last_id: row.id,
+  kind, title, severity: "error", subject: title, source: row.source, count: 1, first: row.timestamp, last: row.timestamp, firstId: row.id, lastId: row.id,
   cause: { id: row.id, timestamp: row.timestamp, source: row.source, level: row.level, message: row.message }, context: [], boot: null, ...more,
 });
 mock.problems = [
-  problem("run_failed", "postCreateCommand failed", { ...failure, message: "Error: pg_config executable not found." }, { subject: failure.metadata.run_id, first_id: cause.id }),
+  problem("run_failed", "postCreateCommand failed", { ...failure, message: "Error: pg_config executable not found." }, { subject: failure.metadata.run_id, firstId: cause.id }),
   problem("container_failed", "ws-abc123 failed", module), problem("error_burst", "ws-abc123 logs far more errors than usual", refused, { count: 143, severity: "warn" }),
 ];
 const [first, last] = [mock.rows[0], mock.rows.at(-1)];
-mock.boots = [{ index: 0, id: "b".repeat(32), first: first.timestamp, last: last.timestamp, first_id: first.id, last_id: last.id, records: mock.rows.length, clean: null, problems: 3 }];
+mock.boots = [{ index: 0, id: "b".repeat(32), first: first.timestamp, last: last.timestamp, firstId: first.id, lastId: last.id, records: mock.rows.length, clean: null, problems: 3 }];
 
 /** @param {number} fromEnd */
 const id = (fromEnd) => mock.rows.at(-fromEnd).id;

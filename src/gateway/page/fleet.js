@@ -91,7 +91,7 @@ async function look(node) {
   const [problems, counts] = await Promise.all([ask(node, `problems?since=-24h&limit=${PROBLEMS}`), ask(node, `logs/histogram?start=-1h&buckets=${BUCKETS}`)]);
   details.set(node.id, {
     problems: problems.flatMap((body) => body.problems.map((/** @type {any} */ one) => ({ ...one, workspace: body.workspace }))),
-    hasMore: problems.some((body) => body.has_more),
+    hasMore: problems.some((body) => body.hasMore),
     buckets: counts.flatMap((body) => body.buckets),
     askedAt: Date.now(),
   });
@@ -145,7 +145,7 @@ function problemsOf(node) {
   else if (!known) cell.append(make("span", "\u2026", "quiet"));
   else if (known.problems.length === 0) cell.append(make("span", "none", "quiet"));
   for (const one of known?.problems.slice(0, 2) ?? []) {
-    const at = { ...(one.workspace ? { workspace: one.workspace } : {}), context: one.cause?.id ?? one.first_id, record: one.cause?.id ?? one.first_id };
+    const at = { ...(one.workspace ? { workspace: one.workspace } : {}), context: one.cause?.id ?? one.firstId, record: one.cause?.id ?? one.firstId };
     const made = link("", address(node.id, at), one.severity);
     made.append(make("b", one.title), " ", make("span", (one.cause?.message ?? "").split("\n")[0].slice(0, 200)));
     cell.append(made);

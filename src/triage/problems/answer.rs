@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// Problems, the most important first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProblemList {
     /// At most as many as were asked for.
     pub problems: Vec<FoundProblem>,
@@ -34,6 +35,7 @@ pub struct SearchedTimes {
 
 /// One thing that failed, once or several times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FoundProblem {
     /// What kind of failure it is.
     #[serde(serialize_with = "as_word")]

@@ -263,7 +263,7 @@ export async function problems(parameters, signal) {
 export async function boots() {
   const body = await json("boots", []);
   return body.boots.map((/** @type {any} */ boot) => ({
-    index: boot.index, id: boot.id, first: boot.first, last: boot.last, firstId: Number(boot.first_id), lastId: Number(boot.last_id),
+    index: boot.index, id: boot.id, first: boot.first, last: boot.last, firstId: Number(boot.firstId), lastId: Number(boot.lastId),
     records: boot.records ?? 0, clean: boot.clean ?? null, problems: boot.problems ?? 0,
   }));
 }

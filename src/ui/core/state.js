@@ -237,8 +237,8 @@ export const story = signal(/** @type {(ReturnType<typeof import("../lib/story.j
  * @property {number} count
  * @property {string} first
  * @property {string} last
- * @property {string} first_id
- * @property {string} last_id
+ * @property {string} firstId
+ * @property {string} lastId
  * @property {{id: string, timestamp: string, source: string, level: string, message: string} | null} cause
  * @property {{id: string, timestamp: string, source: string, level: string, message: string}[]} context
  */

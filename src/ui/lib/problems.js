@@ -14,7 +14,7 @@ const KINDS = {
 };
 
 /** What tells problems apart. @param {Problem} problem */
-export const keyOf = ({ kind, subject, first_id: first }) => `${kind} ${subject} ${first}`;
+export const keyOf = ({ kind, subject, firstId: first }) => `${kind} ${subject} ${first}`;
 
 /**
  * The problems that have happened since an earlier list. One that only was too far down in it is not new.
@@ -22,8 +22,8 @@ export const keyOf = ({ kind, subject, first_id: first }) => `${kind} ${subject}
  * @param {readonly Problem[]} now
  */
 export function arrived(before, now) {
-  const newest = Math.max(0, ...before.map(({ last_id: last }) => Number(last)));
-  return now.filter(({ first_id: first }) => Number(first) > newest);
+  const newest = Math.max(0, ...before.map(({ lastId: last }) => Number(last)));
+  return now.filter(({ firstId: first }) => Number(first) > newest);
 }
 
 /**
@@ -47,7 +47,7 @@ export function problemsOf(steps) {
     const id = String(step.record);
     return {
       kind: step.run ? "run_failed" : "stage_failed", title: step.run ? `${titleOf(step.run)}: ${ending(step.run)}` : `${step.name} failed`, severity: "error",
-      subject: step.run?.id ?? step.name, source: step.run?.source ?? "cloud-init", count: 1, first: time, last: time, first_id: step.run?.firstId ?? id, last_id: id,
+      subject: step.run?.id ?? step.name, source: step.run?.source ?? "cloud-init", count: 1, first: time, last: time, firstId: step.run?.firstId ?? id, lastId: id,
       cause: null, context: [],
     };
   });
@@ -58,7 +58,7 @@ export function problemsOf(steps) {
  * @param {Problem} problem
  * @param {readonly Step[]} steps
  */
-export function runOf({ kind, subject, source, first_id: first, last_id: last }, steps) {
+export function runOf({ kind, subject, source, firstId: first, lastId: last }, steps) {
   if (!kind.startsWith("run")) return null;
   const runs = steps.flatMap(({ run }) => (run ? [run] : []));
   return runs.find(({ id }) => id === subject)

@@ -199,10 +199,10 @@ describe("access", { timeout: 600_000 }, () => {
     const happened = (/** @type {string} */ subject) => {
       n += 1;
       return { kind: "unit_failed", title: `${subject} failed`, severity: "error", subject, source: row.source, count: 1, first: row.timestamp, last: row.timestamp,
-        first_id: String(n), last_id: String(n), cause: null, context: [], boot: null };
+        firstId: String(n), lastId: String(n), cause: null, context: [], boot: null };
     };
     mock.problems = Array.from({ length: 9 }, (_, at) => happened(`old${at}.service`));
-    mock.boots = [{ index: 0, id: "1".repeat(32), first: row.timestamp, last: row.timestamp, first_id: "1", last_id: "9", records: 9, clean: null, problems: 9 }];
+    mock.boots = [{ index: 0, id: "1".repeat(32), first: row.timestamp, last: row.timestamp, firstId: "1", lastId: "9", records: 9, clean: null, problems: 9 }];
     const page = await newPage(browser);
     await page.clock.install();
     await page.goto(base);
@@ -242,10 +242,10 @@ describe("access", { timeout: 600_000 }, () => {
     const first = mock.rows[0];
     const of = (/** @type {any} */ row) => ({ id: row.id, timestamp: row.timestamp, source: row.source, level: row.level, message: row.message });
     const problem = (/** @type {object} */ part) => ({ kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: cause.source, count: 3,
-      first: cause.timestamp, last: cause.timestamp, first_id: cause.id, last_id: cause.id, cause: of(cause), context: [of(first)], boot: null, ...part });
-    const run = { kind: "run_failed", title: "postCreateCommand failed", subject: end.metadata.run_id, source: end.source, count: 1, first_id: end.id, last_id: end.id, cause: of(end) };
+      first: cause.timestamp, last: cause.timestamp, firstId: cause.id, lastId: cause.id, cause: of(cause), context: [of(first)], boot: null, ...part });
+    const run = { kind: "run_failed", title: "postCreateCommand failed", subject: end.metadata.run_id, source: end.source, count: 1, firstId: end.id, lastId: end.id, cause: of(end) };
     mock.problems = [problem({}), problem(run), ...Array.from({ length: 4 }, (_, at) => problem({ kind: "error_burst", severity: "warn", title: `many errors ${at}`, subject: `s${at}`, cause: null, context: [] }))];
-    mock.boots = [0, -1].map((index) => ({ index, id: String(index + 1).repeat(32), first: first.timestamp, last: end.timestamp, first_id: first.id, last_id: end.id, records: 3000, clean: true, problems: 6 }));
+    mock.boots = [0, -1].map((index) => ({ index, id: String(index + 1).repeat(32), first: first.timestamp, last: end.timestamp, firstId: first.id, lastId: end.id, records: 3000, clean: true, problems: 6 }));
     for (const options of [{}, PHONE]) {
       const page = await newPage(browser, options);
       await page.goto(base);

@@ -17,7 +17,7 @@ const SEEN = "2026-02-17T14:30:15.000000Z";
 const node = (id, more = {}) => ({ id, labels: {}, workspaces: [], lastSeen: SEEN, fault: null, ...more });
 
 /** @param {string} title @param {string} message */
-const problem = (title, message) => ({ title, severity: "error", first_id: "7", last_id: "9", count: 1, cause: { id: "8", message } });
+const problem = (title, message) => ({ title, severity: "error", firstId: "7", lastId: "9", count: 1, cause: { id: "8", message } });
 
 const bucket = { start: SEEN, total: 6, levels: { debug: 1, info: 2, warn: 1, error: 2 } };
 
@@ -51,7 +51,7 @@ describe("the list of nodes", { timeout: 120_000 }, () => {
     if (id === "shared" && !url.searchParams.has("workspace")) return [400, { error: "workspace_required", message: "name one" }];
     if (path === "problems") {
       const own = { "web-1": [problem("nginx.service failed", "bind() failed\nsecond line"), problem("a", "b"), problem("c", "d")], shared: [problem(`of ${url.searchParams.get("workspace")}`, "x")] };
-      return [200, { problems: own[/** @type {"shared"} */ (id)] ?? [], has_more: false }];
+      return [200, { problems: own[/** @type {"shared"} */ (id)] ?? [], hasMore: false }];
     }
     return [200, { buckets: [bucket] }];
   }

@@ -160,7 +160,7 @@ describe("query", { timeout: 600_000 }, () => {
 
   for (const options of [{}, { viewport: { width: 375, height: 812 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }]) {
     test("patterns, fields, comparison and status: each says what it is, filters, and pleases axe", async () => {
-      mock.boots = [0, -1].map((index) => ({ index, id: String(index + 1).repeat(32).slice(0, 32), first: mock.rows[0].timestamp, last: mock.rows[9].timestamp, first_id: "1", last_id: "10", records: 10, clean: true, problems: 0 }));
+      mock.boots = [0, -1].map((index) => ({ index, id: String(index + 1).repeat(32).slice(0, 32), first: mock.rows[0].timestamp, last: mock.rows[9].timestamp, firstId: "1", lastId: "10", records: 10, clean: true, problems: 0 }));
       mock.problems = [];
       const page = await open("", options);
       await page.getByRole("button", { name: "Patterns", exact: true }).click();

@@ -42,10 +42,10 @@ describe("five tasks", { timeout: 180_000 }, () => {
   const mock = new Mock(rows);
   mock.problems = [{
     kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: "system:nginx", count: 1, first: failed.timestamp, last: failed.timestamp,
-    first_id: failed.id, last_id: failed.id, cause: { id: failed.id, timestamp: failed.timestamp, source: failed.source, level: "error", message: failed.message }, context: [], boot: null,
+    firstId: failed.id, lastId: failed.id, cause: { id: failed.id, timestamp: failed.timestamp, source: failed.source, level: "error", message: failed.message }, context: [], boot: null,
   }];
   mock.boots = [0, -1].map((index) => ({
-    index, id: String(index + 2).repeat(32), first: rows[0].timestamp, last: rows.at(-1).timestamp, first_id: rows[0].id, last_id: rows.at(-1).id, records: rows.length, clean: null, problems: 1,
+    index, id: String(index + 2).repeat(32), first: rows[0].timestamp, last: rows.at(-1).timestamp, firstId: rows[0].id, lastId: rows.at(-1).id, records: rows.length, clean: null, problems: 1,
   }));
   let base = "";
   /** @type {import("playwright-core").Browser} */

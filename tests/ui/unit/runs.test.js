@@ -134,7 +134,7 @@ test("problems are said in a line, and as Markdown", () => {
   assert.equal(kindName("some_new_kind"), "Some new kind");
   const cause = { id: "11", timestamp: "T1", source: "system:nginx", level: "error", message: "no certificate" };
   const problem = /** @type {const} */ ({ kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: "system:nginx", count: 2,
-    first: "T0", last: "T2", first_id: "10", last_id: "12", cause, context: [{ ...cause, id: "10", timestamp: "T0", message: "starting" }] });
+    first: "T0", last: "T2", firstId: "10", lastId: "12", cause, context: [{ ...cause, id: "10", timestamp: "T0", message: "starting" }] });
   const text = markdown(/** @type {any} */ (problem));
   assert.match(text, /^\*\*nginx\.service failed\*\* .*2 times from T0 to T2/);
   assert.ok(text.indexOf("starting") < text.indexOf("no certificate"), "in the order of time");
@@ -148,7 +148,7 @@ test("problems are said in a line, and as Markdown", () => {
 
 test("a problem is new if it happened after the last known one", () => {
   const problem = (/** @type {string} */ subject, /** @type {number} */ first, last = first) =>
-    /** @type {any} */ ({ kind: "unit_failed", subject, first_id: String(first), last_id: String(last) });
+    /** @type {any} */ ({ kind: "unit_failed", subject, firstId: String(first), lastId: String(last) });
   const before = [problem("a", 10, 90), problem("b", 50)];
   const now = [problem("a", 10, 120), problem("b", 50), problem("c", 95), problem("was too far down", 20)];
   assert.deepEqual(arrived(before, now).map(({ subject }) => subject), ["c"]);

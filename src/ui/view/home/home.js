@@ -126,7 +126,7 @@ function Details({ problem }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => box.current?.scrollIntoView({ block: "nearest" }), []);
   const lines = [...context, ...(cause && !context.some(({ id }) => id === cause.id) ? [cause] : [])].sort((a, b) => Number(a.id) - Number(b.id));
-  const place = Number(cause?.id ?? problem.first_id);
+  const place = Number(cause?.id ?? problem.firstId);
   return html`<div class="problem-details" ref=${box}>
     ${of ? html`<${LastLines} run=${of} most=${3} />` : lines.length > 0 ? html`<div class="last-lines" tabindex="0" role="group" aria-label="Records around the cause">${lines.map((line) =>
     html`<div key=${line.id} class=${line.id === cause?.id ? "chosen" : ""}><i aria-hidden="true">${line.id === cause?.id ? "\u2192" : ""}</i><span>${oneLine(line.message)}</span></div>`)}</div>` : null}

@@ -108,14 +108,13 @@ pub(super) const PROTOCOLS: &[Rule] = &[
         literals: &[
             "?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state=", "?ticket=", "&ticket=", "?hmac=", "&hmac=",
             "?invite=", "&invite=", "/hooks/", "/webhook/", "/webhooks/", "/invite/", "/join/", "/reset-password/", "/password/reset/",
-            "/verify-email/", "/magic-link/", "/activate/", "/confirm/", " -p ", " -u ", " --user ", " --auth ", "user=", "<<< ",
+            "/verify-email/", "/magic-link/", "/activate/", "/confirm/", " -p ", " -u ", " --user ", " --auth ", "<<< ",
         ],
         shape: token(
             Before::Any,
             concat!(
                 "[?&][a-z]+=|/(?:hooks|webhooks?|invite|join|reset-password|password/reset|verify-email|magic-link|activate|confirm)/",
-                "|[ \\t]-p[ \\t]+['\"]?|[ \\t](?:-u|--user|--auth)[ \\t]+['\"]?[^\\s:'\"/]{1,64}:|user=['\"]?[A-Za-z0-9._@-]{1,64}:",
-                "|<<< ['\"]?",
+                "|[ \\t]-p[ \\t]+['\"]?|[ \\t](?:-u|--user|--auth)[ \\t]+['\"]?[^\\s:'\"/]{1,64}:|<<< ['\"]?",
             ),
             "[A-Za-z0-9._~%/+-]{12,}=*",
         )

@@ -76,6 +76,13 @@ impl FileFilter {
         self.how = How::Deferred;
     }
 
+    /// The conditions are needed now.
+    pub(crate) fn end_deferral(&mut self) {
+        if self.is_deferred() {
+            self.how = How::Unknown;
+        }
+    }
+
     /// Whether the conditions were left unknown for now.
     pub(crate) fn is_deferred(&self) -> bool {
         matches!(self.how, How::Deferred)

@@ -383,6 +383,7 @@ impl StreamFile {
         problems: &mut Vec<Error>,
     ) {
         self.candidate = None;
+        filter.end_deferral();
         let is_at_end = filter.is_at_start()
             && match direction {
                 Direction::Forward => self.position >= self.file.length(),

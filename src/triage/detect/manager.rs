@@ -1,6 +1,7 @@
 //! What systemd says of its units, by the message IDs of its catalog (`sd-messages.h`) or, in logs without them, by its text.
 
 use crate::record::Metadata;
+use crate::triage::detect::owner::owner_of;
 use crate::triage::detect::sign::{DetectedProblem, Sign};
 use crate::triage::kind::ProblemKind as K;
 use serde_json::Value;
@@ -50,7 +51,16 @@ pub(super) fn of_id(id: &str, metadata: &Metadata, message: &str) -> Option<Sign
         }
         _ => return None,
     };
-    Some(Sign::Problem(DetectedProblem::new(kind, unit.to_owned())))
+    Some(Sign::Problem(of_unit(kind, unit.to_owned())))
+}
+
+/// The kernel names the same owner of what it killed.
+fn of_unit(kind: K, unit: String) -> DetectedProblem {
+    let owner = match kind {
+        K::OomKill => owner_of(&unit).unwrap_or(unit),
+        _ => unit,
+    };
+    DetectedProblem::new(kind, owner)
 }
 
 /// What a line of systemd without a message ID says.
@@ -87,7 +97,7 @@ pub(super) fn of_text(text: &str) -> Option<DetectedProblem> {
         let named = named.trim_end_matches('.').to_owned();
         return Some(DetectedProblem::new(K::JobFailed, named));
     };
-    Some(DetectedProblem::new(kind, unit()))
+    Some(of_unit(kind, unit()))
 }
 
 fn of_result(result: Option<&str>) -> K {

@@ -3,6 +3,7 @@
 
 mod fields;
 mod manager;
+mod owner;
 mod record;
 mod rhythm;
 mod rules;

@@ -1,6 +1,7 @@
 //! The table of texts that report a problem: whose they are, which literals they contain, and what they are about.
 
 use crate::record::Record;
+use crate::triage::detect::owner::{container_name, owner_of};
 use crate::triage::detect::sign::{DetectedProblem, Sign};
 use crate::triage::kind::ProblemKind as K;
 
@@ -136,35 +137,6 @@ fn victim(text: &str) -> Option<Sign> {
     let group = between(text, "task_memcg=", ",task=")?;
     let owner = owner_of(group);
     Some(Sign::OomVictim { pid, owner })
-}
-
-/// The unit or container that a control group is of.
-fn owner_of(group: &str) -> Option<String> {
-    let mut parts = group.rsplit('/');
-    if let Some(container) = parts.clone().find_map(container_in) {
-        return Some(container_name(container));
-    }
-    parts
-        .find(|part| part.ends_with(".service") && !part.starts_with("user@"))
-        .map(str::to_owned)
-}
-
-/// The ID of a container in a part of the path of a control group: `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID.scope`
-/// or the ID alone.
-fn container_in(part: &str) -> Option<&str> {
-    const ID_DIGITS: usize = 64;
-    let name = part.strip_suffix(".scope").unwrap_or(part);
-    let id = name.rsplit('-').next().unwrap_or(name);
-    (id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
-}
-
-/// A container as engines show it: by the first 12 digits of its ID.
-fn container_name(id: &str) -> String {
-    const SHOWN_DIGITS: usize = 12;
-    let id = id.trim_matches('"');
-    let is_id = id.len() > SHOWN_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let shown = if is_id { id.get(..SHOWN_DIGITS) } else { None };
-    format!("container {}", shown.unwrap_or(id))
 }
 
 /// The name of a process without its ID.
@@ -314,34 +286,3 @@ pub(super) const RULES: &[TextRule] = &[
     rule(K::UncleanShutdown, By::Database, &["database system was not properly shut down", "Database was not shutdown normally",
         "Detected unclean shutdown"], About::Source),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_groups_name_their_unit_or_container() {
-        let id = "0123456789abcdef".repeat(4);
-        for (group, expected) in [
-            ("/system.slice/app.service".to_owned(), Some("app.service")),
-            (
-                format!("/system.slice/docker-{id}.scope"),
-                Some("container 0123456789ab"),
-            ),
-            (
-                format!("/kubepods/besteffort/pod1/{id}"),
-                Some("container 0123456789ab"),
-            ),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service".to_owned(),
-                Some("x.service"),
-            ),
-            (
-                "/user.slice/user-1000.slice/session-3.scope".to_owned(),
-                None,
-            ),
-        ] {
-            assert_eq!(owner_of(&group).as_deref(), expected, "{group}");
-        }
-    }
-}

@@ -436,6 +436,44 @@ mod tests {
     }
 
     #[test]
+    fn kernel_and_manager_name_the_same_owner_of_what_was_killed() {
+        let id = "0123456789abcdef".repeat(4);
+        let scopes = [
+            (format!("docker-{id}.scope"), "container 0123456789ab"),
+            ("session-3.scope".to_owned(), "session-3.scope"),
+            ("app.service".to_owned(), "app.service"),
+        ];
+        for (unit, owner) in scopes {
+            let lines = [
+                format!(
+                    "oom-kill:constraint=CONSTRAINT_NONE,global_oom,task_memcg=/a.slice/{unit},task=node,pid=4711,uid=0"
+                ),
+                "Out of memory: Killed process 4711 (node) total-vm:1kB".to_owned(),
+                format!("{unit}: A process of this unit has been killed by the OOM killer."),
+                format!("{unit}: Failed with result 'oom-kill'."),
+            ];
+            let mut watch = ProblemWatch::default();
+            let about = format!("identifier=systemd;pid=1;about_unit={unit}");
+            let marks: Vec<_> = (0..lines.len())
+                .map(|index| {
+                    let speaker = match index {
+                        0 | 1 => ["system:kernel", "transport=kernel"],
+                        _ => ["system:systemd", &about],
+                    };
+                    let line = [speaker[0], speaker[1], "error", lines[index].as_str()];
+                    marked(&mut watch, at(&line, 0))
+                })
+                .collect();
+            let expected = Some(format!("oom_kill {owner}"));
+            assert_eq!(marks[0], None);
+            assert!(
+                marks.iter().skip(1).all(|mark| *mark == expected),
+                "{marks:?}"
+            );
+        }
+    }
+
+    #[test]
     fn only_the_second_time_change_of_a_boot_is_a_jump() {
         let set = [
             "system:systemd",

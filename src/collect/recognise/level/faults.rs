@@ -121,13 +121,16 @@ pub(super) fn test_failure(text: &[u8]) -> Option<Level> {
     (is_failure || is_rust || is_pytest).then_some(Level::Error)
 }
 
-/// `a.cc:3: Failure` of `GoogleTest`, `1 failing` of Mocha, `App\Jobs\Pay .... 12.34ms FAIL` of Laravel.
+/// `a.cc:3: Failure` of `GoogleTest`, `1 failing` of Mocha, `1 failed, 3 passed in 0.12s` of pytest, `Tests:  1 failed, 3 passed` of Jest,
+/// `App\Jobs\Pay .... 12.34ms FAIL` of Laravel.
 fn is_failed_case(text: &[u8]) -> bool {
     if let Some(place) = text.strip_suffix(b": Failure") {
         return !place.contains(&b' ') && place.last().is_some_and(u8::is_ascii_digit);
     }
-    let failing = text.strip_suffix(b" failing");
-    failing.is_some_and(|count| is_number(count) && count != b"0")
+    let of_jest = text.strip_prefix(b"Tests:").map(<[u8]>::trim_ascii_start);
+    let (count, rest) = split_once(of_jest.unwrap_or(text), b' ').unwrap_or_default();
+    let is_of_failed = matches!(rest, b"failing" | b"failed") || rest.starts_with(b"failed, ");
+    is_of_failed && is_number(count) && count != b"0"
         || text.ends_with(b"ms FAIL") && words::contains(text, needle!(b" ...."))
 }
 
@@ -335,6 +338,9 @@ pub(crate) fn may_name_exception(bytes: ByteSet) -> bool {
         || may_say!(bytes, b"Fault")
 }
 
+/// The shortest name of an exception: `OSError`.
+const NAME_MIN: usize = 7;
+
 /// The name of the exception at the start of a text, followed by a colon and a blank, or by the end of the text.
 pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     let is_name =
@@ -343,7 +349,7 @@ pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     let (name, after) = text.split_at_checked(end)?;
     let is_end = matches!(after, [] | [b':'] | [b':', b' ', ..] | [b' ', b'[', ..])
         || after.starts_with(b" (0x");
-    if !is_end || end < 8 {
+    if !is_end || end < NAME_MIN {
         return None;
     }
     let last = name

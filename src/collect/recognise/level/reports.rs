@@ -126,7 +126,7 @@ impl Report {
     }
 }
 
-const PROGRAMS: usize = 217;
+const PROGRAMS: usize = 226;
 const KERNEL: usize = 81;
 
 /// Reports of servers, tools and test runners.
@@ -347,6 +347,15 @@ static OF_PROGRAMS: ReportTable<PROGRAMS> = ReportTable::new(&[
     error(b"Problem", b": package "),
     error(b"No provider of '", b"' found"),
     error(b"Key is not the correct length or format", b""),
+    error(b"System has not been booted with systemd", b""),
+    error(b"Shell server terminated (code: ", b""),
+    error(b"Back-off restarting failed container", b""),
+    error(b"HEALTH_ERR", b""),
+    error(b"Inconsistency detected by ld.so", b""),
+    warning(b"HEALTH_WARN", b""),
+    error(b"Module not found: ", b""),
+    error(b"no python application found", b""),
+    error(b"*** no app loaded", b""),
     error(b"Bad exit status", b""),
     error(b"! [rejected] ", b""),
     error(b"! [remote rejected] ", b""),

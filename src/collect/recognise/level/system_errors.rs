@@ -121,9 +121,9 @@ pub(super) fn is_at_end(message: &[u8]) -> bool {
         .any(|before| before.ends_with(b": ") || before.ends_with(b"] "))
 }
 
-/// A line that ends with an error of the system after what was tried: `pa_context_connect() failed: Connection refused`, `unable to open pid
-/// file "x": 2 (No such file or directory)`. curl and telnet try another address after a failure, and begin with a star or the word that they
-/// do; a peer that ends its connection is no failure of this machine.
+/// A line that is an error of the system, or ends with one after what was tried: `pa_context_connect() failed: Connection refused`,
+/// `unable to open pid file "x": 2 (No such file or directory)`. curl and telnet try another address after a failure, and begin with a star
+/// or the word that they do; a peer that ends its connection is no failure of this machine.
 pub(super) fn at_end(line: &[u8]) -> Option<Level> {
     static OF_THIS_MACHINE: Endings = Endings::new(&[
         b": No such file or directory",
@@ -174,6 +174,7 @@ pub(super) fn at_end(line: &[u8]) -> Option<Level> {
         b": Address not available",
         b": Out of memory",
         b": Exec format error",
+        b": unexpected end of file",
         b" (No such file or directory)",
         b" (Permission denied)",
         b" (Connection refused)",
@@ -188,7 +189,7 @@ pub(super) fn at_end(line: &[u8]) -> Option<Level> {
     // a name in brackets: `[dumb-init] /app/run: No such file or directory`
     let is_first = matches!(line, [b'[', b'a'..=b'z', ..])
         || line.first().is_some_and(u8::is_ascii_alphanumeric);
-    (is_error && is_first).then_some(Level::Error)
+    (is_error && is_first || is_whole(line)).then_some(Level::Error)
 }
 
 /// Whether `message` is the text of an error and nothing else, after the name of a file: `x.mp4: No such file or directory`.

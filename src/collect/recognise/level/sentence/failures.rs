@@ -129,13 +129,14 @@ pub(super) fn fatal(clause: &Clause<'_>) -> bool {
     is_end && !NAMES.begin(clause.after)
 }
 
-/// `web exited 1`, `x exited with code [2]`.
+/// `web exited 1`, `x exited with code [2]`, `web-1 exited with code 1 (restarting)`.
 pub(super) fn exit(clause: &Clause<'_>) -> bool {
     let code = clause.after.strip_prefix(b"[").unwrap_or(clause.after);
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let is_end = code
-        .get(digits)
-        .is_none_or(|byte| matches!(byte, b'.' | b',' | b':' | b';' | b')' | b']'));
+    let is_end = matches!(
+        code.get(digits..),
+        None | Some([] | [b'.' | b',' | b':' | b';' | b')' | b']', ..] | [b' ', b'(', ..])
+    );
     digits > 0 && code.first() != Some(&b'0') && is_end
 }
 

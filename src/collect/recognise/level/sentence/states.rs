@@ -78,13 +78,13 @@ pub(super) fn missing(clause: &Clause<'_>) -> bool {
     is_sentence && clause.is_predicate() || is_required || is_reason && clause.has_evidence()
 }
 
-/// `Permission denied to x`, `access denied for x`.
+/// `Permission denied to x`, `access denied for x`, `Got permission denied while trying to connect`.
 pub(super) fn denied(clause: &Clause<'_>) -> bool {
     static WHAT: Starts = Starts::new(&[
         b" to ", b" for ", b" on ", b": ", b" by ", b" when ", b" while ",
     ]);
     let is_plain = clause.subject.iter().all(u8::is_ascii_lowercase);
-    is_plain && WHAT.begin(clause.after) && !clause.is_of_peer()
+    (is_plain || clause.subject == b"Got") && WHAT.begin(clause.after) && !clause.is_of_peer()
 }
 
 /// What a program does not take: `Invalid maximum heap size: -Xmx4gb`, `Load key "x": invalid format`, `Unknown option 'x'`.

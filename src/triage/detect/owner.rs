@@ -9,7 +9,8 @@ pub(super) fn owner_of(group: &str) -> Option<String> {
     }
     let is_unit = |part: &&str| {
         let is_manager = part.starts_with("user@") || *part == "init.scope";
-        (part.ends_with(".service") || part.ends_with(".scope")) && !is_manager
+        let kind = part.rsplit_once('.').map(|(_, kind)| kind);
+        matches!(kind, Some("service" | "scope")) && !is_manager
     };
     parts.find(is_unit).map(str::to_owned)
 }
